@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use sbcell::io::h5ad::DataFiles;
 use sbcell::io::output::same_file;
 use sbcell::pipeline::{self, AnnotateOptions, KEY, VelocityKind};
 use sbcell::{Error, Result};
@@ -127,6 +128,7 @@ pub(crate) fn run(args: AnnotateArgs, overwrite: bool, terminal: &mut Terminal) 
         key: KeyArgs { key },
     } = args;
     let in_place = target.in_place();
+    DataFiles::find(&data)?.check_one("annotate")?;
     let out = target.of(&data)?;
     let layer = add_layer.contains(&AddedLayer::Velocity);
     let key = key.unwrap_or_else(|| KEY.into());

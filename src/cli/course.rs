@@ -17,7 +17,11 @@ use crate::cli::solver::SolverArgs;
 /// Everything about the data and the method.
 #[derive(Debug, Args)]
 pub(crate) struct CourseArgs {
-    /// AnnData file with the cells
+    /// AnnData file with the cells, or a folder or list of such files
+    ///
+    /// A folder stands for all .h5ad files directly in it, sorted by name. A list is a text file with one
+    /// path per line, relative to the list. The files must have the same genes. The column `file` of obs
+    /// has the name of the file of each cell.
     #[arg(value_name = "DATA.h5ad", required_unless_present = "timepoints")]
     data: Option<PathBuf>,
     #[command(flatten)]

@@ -27,7 +27,7 @@ const SHOWN_TIMES: usize = 12;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct InspectArgs {
-    /// AnnData file with the cells
+    /// AnnData file with the cells, or a folder or list of such files
     #[arg(value_name = "DATA.h5ad")]
     data: PathBuf,
 }
@@ -112,6 +112,7 @@ fn head(found: &Inspection) -> Lines {
         ),
         format!("written by {}", found.written_by),
     ];
+    lines.extend(found.remarks.iter().cloned());
     if let Some(first) = found.duplicate_genes.first() {
         let n = found.duplicate_genes.len();
         lines.push(format!("{n} gene names occur more than once, such as `{first}`"));

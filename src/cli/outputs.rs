@@ -7,8 +7,9 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, ValueEnum};
+use sbcell::io::h5ad::DataFiles;
 use sbcell::io::model::{read_conditions, read_header};
-use sbcell::io::output::{OutputRule, data_of_model, is_stream, same_file};
+use sbcell::io::output::{OutputRule, data_of_model, data_parts_of_model, is_stream, same_file};
 use sbcell::pipeline::{self, Export, ExportFormat, ReportOptions, TableExportOptions};
 use sbcell::{Error, Result};
 
@@ -105,17 +106,27 @@ impl<'m> Called<'m> {
     /// All inputs: the paths that are not outputs, and the data file of the model.
     fn inputs(&self) -> Vec<PathBuf> {
         let mut found = self.named_inputs();
+        found.extend(self.data_parts());
+        let of_model =
+            |folder: &Path| [data_of_model(folder), data_parts_of_model(folder)].concat();
         if let Some(folder) = self.path("folder") {
-            found.extend(data_of_model(&ReportOptions::in_folder(&folder).model));
+            found.extend(of_model(&ReportOptions::in_folder(&folder).model));
         }
         if let Some(model) = self.path("model") {
-            found.extend(data_of_model(&model));
+            found.extend(of_model(&model));
             if let Ok(record) = read_conditions(&model) {
                 let of = record.conditions.iter();
-                found.extend(of.flat_map(|of| data_of_model(&model.join(&of.folder))));
+                found.extend(of.flat_map(|of| of_model(&model.join(&of.folder))));
             }
         }
         found
+    }
+
+    /// The files for which the data of the command line stand, if they are a folder or a list.
+    pub(crate) fn data_parts(&self) -> Vec<PathBuf> {
+        let data = self.path("data").and_then(|data| DataFiles::find(&data).ok());
+        let course = data.filter(DataFiles::is_course);
+        course.map(|course| course.paths().to_vec()).unwrap_or_default()
     }
 
     /// The inputs that the command line names, and the default model.
@@ -152,6 +163,11 @@ impl<'m> Called<'m> {
     /// The folder of the model that the command reads.
     pub(crate) fn model(&self) -> Option<PathBuf> {
         self.path("model")
+    }
+
+    /// The file with the cells, or the folder or list of files, that the command line names.
+    pub(crate) fn data(&self) -> Option<PathBuf> {
+        self.path("data")
     }
 
     /// Whether the command writes a folder.

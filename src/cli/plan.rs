@@ -266,7 +266,7 @@ fn check_memory(unit: &Unit) -> Result<()> {
 fn inputs(matches: &ArgMatches, terminal: &mut Terminal) -> Result<Vec<PlannedInput>> {
     let Some(called) = Called::of(matches) else { return Ok(Vec::new()) };
     let header = called.model().map(|model| model.join("model.json"));
-    let named = called.named_inputs().into_iter().chain(header);
+    let named = called.named_inputs().into_iter().chain(called.data_parts()).chain(header);
     let files: BTreeSet<PathBuf> = named.filter(|path| path.is_file()).collect();
     files.iter().map(|path| PlannedInput::of(path, terminal)).collect()
 }

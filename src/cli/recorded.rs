@@ -63,7 +63,8 @@ impl Line {
             let flag = flag_of(command, id)?;
             arguments.push(format!("--{flag}={file}"));
         }
-        Some(Self { name: name.to_string(), arguments, inputs: called.named_inputs() })
+        let inputs = [called.named_inputs(), called.data_parts()].concat();
+        Some(Self { name: name.to_string(), arguments, inputs })
     }
 
     /// The line of a parsed command in the working folder. `run` reads a file of parameters there without a flag.
@@ -103,8 +104,11 @@ impl Line {
         }
         for (path, run) in &mut runs {
             run.arguments.clone_from(&self.arguments);
-            // The record has the file with the cells already.
-            let other = |input: &&OutputRecord| input.sha256 != run.input.sha256;
+            // The record has the files with the cells already.
+            let is_part = |input: &OutputRecord| {
+                run.input.files.iter().any(|part| part.sha256 == input.sha256)
+            };
+            let other = |input: &&OutputRecord| input.sha256 != run.input.sha256 && !is_part(input);
             run.inputs = inputs.iter().filter(other).cloned().collect();
             write_json(path, run)?;
         }

@@ -140,7 +140,7 @@ pub(crate) struct CouplingNoiseArgs {
 /// `--data`, the file with the cells of a fitted model.
 #[derive(Debug, Args)]
 pub(crate) struct DataArgs {
-    /// The .h5ad file of the fit [default: where the fit read it]
+    /// The .h5ad file of the fit, or its folder or list of files [default: where the fit read it]
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sbcell::Result;
 use sbcell::error::{did_you_mean, nearest};
+use sbcell::io::h5ad::DataFiles;
 use sbcell::pipeline;
 
 use crate::cli::Outcome;
@@ -45,6 +46,7 @@ pub(crate) struct StripArgs {
 pub(crate) fn run(args: StripArgs, terminal: &Terminal) -> Result<Outcome> {
     let StripArgs { data, target, key: KeyArgs { key } } = args;
     let in_place = target.in_place();
+    DataFiles::find(&data)?.check_one("strip")?;
     let out = target.of(&data)?;
     let source = if in_place { &out } else { &data };
     // The default model of `annotate` may have recorded this file; it continues with the new one.

@@ -120,7 +120,7 @@ impl CellBlocks for Matrix {
 
 impl Matrix {
     /// A copy of the stored values, cell by cell.
-    fn stored_values(&self) -> StoredValues {
+    pub(crate) fn stored_values(&self) -> StoredValues {
         let n_genes = Matrix::n_genes(self);
         match self {
             Self::Dense(x) => StoredValues {

@@ -6,7 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::io::file::{io_error, open, sha256};
+use crate::io::file::{io_error, sha256};
+use crate::io::h5ad::DataFiles;
+use crate::io::hashed::{Hashed, n_bytes};
 use crate::io::model::FileRecord;
 use crate::io::run::{read_json, write_json};
 use crate::platform::files::{self, Changes};
@@ -33,6 +35,9 @@ pub(crate) enum Identity {
 struct Seen {
     /// Stamp and hash of the last large file.
     last: Option<(Stamp, String)>,
+    /// Stamps and hashes of the large files of a course.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<(Stamp, String)>,
     /// Hashes of the fitted file after each annotation by `annotate`.
     annotated: Vec<String>,
 }
@@ -46,9 +51,10 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-/// Compares the file at `path` with the file `recorded` by the fit of the model in `folder`.
+/// Compares the file at `path` with the file `recorded` by the fit of the model in `folder`. A folder or a list is
+/// compared by the hashes of its files.
 ///
-/// The file is read once to compute its hash, unless its length differs, or it is large and its stamp is
+/// A file is read once to compute its hash, unless its length differs, or it is large and its stamp is
 /// that of the last comparison.
 ///
 /// # Errors
@@ -60,22 +66,14 @@ pub(crate) fn compare(
     progress: &mut dyn Progress,
 ) -> Result<Identity> {
     let mut seen = Seen::of(folder);
-    let (stamp, bytes) = (Stamp::of(path)?, open(path)?.1);
+    let data = DataFiles::find(path)?;
+    let bytes = n_bytes(&data)?;
     if let Some(fitted) = recorded.bytes.filter(|&fitted| fitted != bytes)
         && seen.annotated.is_empty()
     {
         return Ok(Identity::Other(format!("it has {bytes} bytes, that one had {fitted}")));
     }
-    let known = seen.last.as_ref().filter(|last| Some(&last.0) == stamp.as_ref());
-    let hash = match known {
-        Some((_, hash)) => hash.clone(),
-        None => sha256(path, progress)?,
-    };
-    let fresh = known.is_none();
-    if let Some(stamp) = stamp.filter(|stamp| fresh && LARGE <= stamp.bytes) {
-        seen.last = Some((stamp, hash.clone()));
-        seen.keep(folder);
-    }
+    let hash = seen.hash_of(&data, folder, progress)?;
     let same = hash == recorded.sha256 || seen.annotated.contains(&hash);
     let short = |hash: &str| hash.get(..12).unwrap_or(hash).to_string();
     let (found, fitted) = (short(&hash), short(&recorded.sha256));
@@ -114,6 +112,39 @@ impl Seen {
         read_json(&path).unwrap_or_default()
     }
 
+    /// The hash of `data`. Hashes of large files are remembered in `folder`.
+    fn hash_of(
+        &mut self,
+        data: &DataFiles,
+        folder: &Path,
+        progress: &mut dyn Progress,
+    ) -> Result<String> {
+        let known: Vec<&(Stamp, String)> = self.parts.iter().chain(&self.last).collect();
+        let (mut large, mut fresh) = (Vec::new(), false);
+        let hashed = Hashed::with(data, |path| {
+            let stamp = Stamp::of(path)?;
+            let before = known.iter().find(|known| Some(&known.0) == stamp.as_ref());
+            let hash = match before {
+                Some((_, hash)) => hash.clone(),
+                None => sha256(path, progress)?,
+            };
+            if let Some(stamp) = stamp.filter(|stamp| LARGE <= stamp.bytes) {
+                fresh |= before.is_none();
+                large.push((stamp, hash.clone()));
+            }
+            Ok(hash)
+        })?;
+        if fresh {
+            if data.is_course() {
+                self.parts = large;
+            } else {
+                self.last = large.pop();
+            }
+            self.keep(folder);
+        }
+        Ok(hashed.sha256)
+    }
+
     /// Writes the hashes into `folder`.
     fn keep(&self, folder: &Path) {
         // If the folder is read-only, the next command computes the hash again.
@@ -150,6 +181,27 @@ mod tests {
         remember_annotated(&data, &model, &mut Silent).unwrap();
         assert_eq!(compared(), Identity::Same);
         fs::write(&data, "abe").unwrap();
+        assert!(matches!(compared(), Identity::Other(_)));
+    }
+
+    #[test]
+    fn a_course_is_another_one_if_any_file_changes_comes_or_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (model, data) = (folder.path().join("model"), folder.path().join("data"));
+        fs::create_dir(&model).unwrap();
+        fs::create_dir(&data).unwrap();
+        fs::write(data.join("a.h5ad"), "abc").unwrap();
+        fs::write(data.join("b.h5ad"), "de").unwrap();
+        let found = DataFiles::find(&data).unwrap();
+        let Hashed { sha256, .. } = Hashed::of(&found, &mut Silent).unwrap();
+        let record = FileRecord { bytes: Some(5), sha256 };
+        let compared = || compare(&data, &record, &model, &mut Silent).unwrap();
+        assert_eq!(compared(), Identity::Same);
+        fs::write(data.join("b.h5ad"), "df").unwrap();
+        assert!(matches!(compared(), Identity::Other(_)));
+        fs::write(data.join("b.h5ad"), "de").unwrap();
+        assert_eq!(compared(), Identity::Same);
+        fs::write(data.join("c.h5ad"), "").unwrap();
         assert!(matches!(compared(), Identity::Other(_)));
     }
 

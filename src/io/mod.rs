@@ -2,6 +2,7 @@
 //!
 //! - [`h5ad`]: AnnData files; [`table`]: tables as CSV, TSV or parquet
 //! - [`model`]: the folder of a fitted model; [`run`]: the record of a run beside each result
+//! - [`hashed`]: hashes of the data of a run
 //! - [`edges`]: edge lists; [`validation`]: scores of held-out times; [`chart`]: charts as SVG or PNG
 //! - [`report`]: one page of HTML with all results
 //! - [`cell_table`], [`lists`], [`measured`]: tables and lists that users provide
@@ -18,6 +19,7 @@ pub mod edges;
 #[doc(hidden)]
 pub mod file;
 pub mod h5ad;
+pub mod hashed;
 pub(crate) mod held;
 pub(crate) mod identity;
 pub mod lists;

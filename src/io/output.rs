@@ -143,6 +143,12 @@ pub fn data_of_model(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Paths of the files of a course on which the model in `folder` was fitted; none for a course in one file.
+pub fn data_parts_of_model(folder: &Path) -> Vec<PathBuf> {
+    let Ok(run) = read_json::<RunRecord>(&folder.join("run.json")) else { return Vec::new() };
+    run.input.files.iter().map(|of| PathBuf::from(&of.file)).collect()
+}
+
 /// Whether two paths lead to the same existing file, also by links.
 pub fn same_file(one: &Path, other: &Path) -> bool {
     files::same(one, other)

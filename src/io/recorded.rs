@@ -67,6 +67,7 @@ mod tests {
             sha256: String::new(),
             cells: 0,
             genes: 0,
+            files: Vec::new(),
         };
         let run = || RunRecord::new("fates", input.clone(), serde_json::Value::Null);
         let wanted = format!("cannot write `{}`: disk on fire", out.display());

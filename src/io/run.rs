@@ -21,6 +21,7 @@ use crate::progress::Silent;
 ///     file: "cells.h5ad".into(),
 ///     path: String::new(),
 ///     sha256: "0".repeat(64),
+///     files: Vec::new(),
 ///     cells: 1000,
 ///     genes: 2000,
 /// };
@@ -61,16 +62,20 @@ pub struct RunRecord {
     pub outputs: Vec<OutputRecord>,
 }
 
-/// The file that a run has read. See [`RunRecord`] for an example.
+/// The file, or the files of a course, that a run has read. See [`RunRecord`] for an example.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputRecord {
-    /// File name without folder.
+    /// Name without folder: of the file, or of the folder or list of a course in several files.
     pub file: String,
     /// Path as the user gave it, so that later commands find the file; empty if they do not need it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// SHA-256 of the file in lower-case hexadecimal.
+    /// SHA-256 of the file in lower-case hexadecimal; of several files, that of the lines `HASH  LABEL`
+    /// ([`crate::io::hashed::Hashed`]).
     pub sha256: String,
+    /// The files of a course with their hashes, by the paths at which they were read; empty for one file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<OutputRecord>,
     /// Number of cells that were used.
     pub cells: usize,
     /// Number of genes that were read.
@@ -248,6 +253,7 @@ mod tests {
             file: "a.h5ad".into(),
             path: String::new(),
             sha256: "0".into(),
+            files: Vec::new(),
             cells: 3,
             genes: 2,
         };

@@ -165,6 +165,32 @@ impl Csr {
         Self { n_cols: columns.len(), indptr, indices, values }
     }
 
+    /// The same matrix with other numbers of columns: column `j` becomes `of[j]`, a permutation. Rows are sorted
+    /// again.
+    ///
+    /// # Errors
+    /// As [`Csr::new`], if `of` is no permutation of the columns.
+    pub(crate) fn renumbered(mut self, of: &[u32]) -> Result<Self> {
+        let number = |column: u32| of.get(column as usize).copied().unwrap_or(u32::MAX);
+        self.indices.par_iter_mut().for_each(|column| *column = number(*column));
+        Self::new(self.n_cols, self.indptr, self.indices, self.values)
+    }
+
+    /// Makes room for `n_rows` more rows with `n_stored` more values.
+    pub(crate) fn reserve(&mut self, n_rows: usize, n_stored: usize) {
+        self.indptr.reserve_exact(n_rows);
+        self.indices.reserve_exact(n_stored);
+        self.values.reserve_exact(n_stored);
+    }
+
+    /// Adds the rows of `below`, which has as many columns, after the last row.
+    pub(crate) fn append(&mut self, below: &Self) {
+        let before = self.values.len();
+        self.indptr.extend(below.indptr.iter().skip(1).map(|end| before + end));
+        self.indices.extend_from_slice(&below.indices);
+        self.values.extend_from_slice(&below.values);
+    }
+
     /// The transposed matrix as a copy, by a counting sort in `O(n_cols + n_stored)`.
     #[must_use]
     pub fn transposed(&self) -> Self {
@@ -222,7 +248,6 @@ impl Csr {
     }
 }
 
-#[cfg(test)]
 impl Csr {
     /// The values of a dense matrix that are not zero.
     pub(crate) fn of_dense(dense: &ndarray::Array2<f32>) -> Self {
@@ -259,6 +284,22 @@ mod tests {
         let unsorted =
             Csr::new(3, vec![0, 3, 3, 5], vec![2, 0, 2, 2, 1], vec![1.5, 1., 0.5, 4., 3.]).unwrap();
         assert_eq!(unsorted, small());
+    }
+
+    #[test]
+    fn rows_are_added_and_columns_renumbered() {
+        let mut twice = small().select_rows(&[0]);
+        twice.reserve(2, 2);
+        twice.append(&small().select_rows(&[1, 2]));
+        assert_eq!(twice, small());
+        // [2 1 0]
+        // [0 0 0]
+        // [4 0 3]
+        let turned = small().renumbered(&[1, 2, 0]).unwrap();
+        let expected =
+            Csr::new(3, vec![0, 2, 2, 4], vec![0, 1, 0, 2], vec![2., 1., 4., 3.]).unwrap();
+        assert_eq!(turned, expected);
+        assert!(small().renumbered(&[0, 1]).is_err());
     }
 
     #[test]

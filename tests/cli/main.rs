@@ -17,6 +17,7 @@ mod itself;
 mod json;
 mod lineage;
 mod old_models;
+mod parts;
 mod plan;
 mod plot;
 mod processes;

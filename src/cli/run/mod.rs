@@ -51,7 +51,7 @@ from a column such as cell_type or leiden, otherwise sbcell looks for terminal s
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct RunArgs {
-    /// AnnData file with the cells
+    /// AnnData file with the cells, or a folder or list of such files
     #[arg(value_name = "DATA.h5ad")]
     data: Option<PathBuf>,
     /// Folder of the results [default: sbcell-results]

@@ -121,7 +121,12 @@ impl Runner {
             Some(why) => self.leave(Step::Grn, &why, terminal)?,
             None => self.step(Step::Grn, self.job.grn(), terminal)?,
         }
-        self.step(Step::Annotate, self.job.annotate(found), terminal)?;
+        if found.files.is_empty() {
+            self.step(Step::Annotate, self.job.annotate(found), terminal)?;
+        } else {
+            let why = "the cells are in several files: annotate one file at a time";
+            self.leave(Step::Annotate, why, terminal)?;
+        }
         self.report(groups.as_ref(), terminal)
     }
 

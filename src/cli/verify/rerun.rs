@@ -243,7 +243,10 @@ fn prepared(
             }
             return Ok(Err(text));
         };
-        let here = place.bring(&named, &found)?.display().to_string();
+        let is_data = called.data().as_ref() == Some(&named);
+        let brought =
+            if is_data { place.bring_data(&named, &found) } else { place.bring(&named, &found) };
+        let here = brought?.display().to_string();
         if here != text && found.is_dir() {
             renamed.push(Renamed { here: here.clone(), named: text.clone() });
         }

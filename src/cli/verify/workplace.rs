@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use sbcell::io::h5ad::DataFiles;
 use sbcell::io::output::data_of_model;
 use sbcell::io::without_temporary_name;
 use sbcell::platform::link_or_copy;
@@ -84,7 +85,7 @@ impl Workplace {
         let here = self.path().join(&name);
         if found.is_dir() {
             copy_folder(&found, &here)?;
-            self.bring_data(&found)?;
+            self.bring_data_of(&found)?;
         } else if fs::symlink_metadata(&here).is_err() {
             create_parent(&here)?;
             link_or_copy(&found, &here).map_err(failed(&found))?;
@@ -92,13 +93,42 @@ impl Workplace {
         Ok(name)
     }
 
+    /// Brings `data`, which the path `named` of a command line means, and its files if it is a folder or a list.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; those of [`DataFiles::find`] if a file of the course is missing.
+    pub(super) fn bring_data(&self, named: &Path, data: &Path) -> Result<PathBuf> {
+        let files = DataFiles::find(data)?;
+        if !files.is_course() {
+            return self.bring(named, data);
+        }
+        let is_folder = data.is_dir();
+        let [from, to] = if is_folder {
+            [data, named].map(Path::to_path_buf)
+        } else {
+            [data, named].map(|list| list.parent().unwrap_or(Path::new("")).to_path_buf())
+        };
+        let inside = |part: &PathBuf| part.strip_prefix(&from).map(|name| to.join(name));
+        let names: std::result::Result<Vec<PathBuf>, _> =
+            files.paths().iter().map(inside).collect();
+        let is_here = |name: &PathBuf| is_inside(name);
+        let Some(names) = names.ok().filter(|names| names.iter().all(is_here) && is_inside(named))
+        else {
+            return data.canonicalize().map_err(failed(data));
+        };
+        for (name, part) in names.iter().zip(files.paths()) {
+            self.bring(name, part)?;
+        }
+        if is_folder { Ok(named.to_path_buf()) } else { self.bring(named, data) }
+    }
+
     /// Brings the file with the cells of a model, if its record names it by a relative path.
-    fn bring_data(&self, model: &Path) -> Result<()> {
+    fn bring_data_of(&self, model: &Path) -> Result<()> {
         let places = data_of_model(model);
         let Some(named) = places.first().filter(|path| path.is_relative()) else { return Ok(()) };
         let above = model.ancestors().take(3).map(|folder| folder.join(named));
-        let found = places.iter().cloned().chain(above).find(|path| path.is_file());
-        found.map_or(Ok(()), |found| self.bring(named, &found).map(|_| ()))
+        let found = places.iter().cloned().chain(above).find(|path| path.exists());
+        found.map_or(Ok(()), |found| self.bring_data(named, &found).map(|_| ()))
     }
 }
 

@@ -8,6 +8,7 @@ use sbcell_hdf5::{Dataset, Storage, Value};
 
 use crate::data::{CellBlocks, Matrix, SeeCells, SeeValues, StoredValues, blocks_of};
 use crate::error::{Error, Result};
+use crate::io::h5ad::joined::{JoinedMatrix, Piece, append};
 use crate::io::h5ad::matrix::{
     Sparse, StoredMatrix, all_finite, ranges_of_rows, read_ranges, window_of,
 };
@@ -16,14 +17,14 @@ use crate::io::h5ad::{H5ad, MatrixSource};
 use crate::linalg::Csr;
 use crate::progress::{Event, Progress, report};
 
-/// Some cells of a matrix that stays on disk.
+/// Some cells of a matrix that stays on disk, in one file or in several.
 ///
-/// Each pass reads the file again. Two blocks are in memory: the caller works on one while the other is
-/// read and decoded.
+/// Each pass reads the files again. Two blocks are in memory: the caller works on one while the other is
+/// read and decoded. Blocks have the same number of cells wherever a file ends.
 pub struct H5adBlocks<'f> {
     file: &'f H5ad,
     source: MatrixSource,
-    stored: StoredMatrix,
+    matrix: JoinedMatrix,
     rows: Vec<usize>,
 }
 
@@ -39,31 +40,27 @@ impl<'f> H5adBlocks<'f> {
     pub(super) fn new(
         file: &'f H5ad,
         source: &MatrixSource,
-        stored: StoredMatrix,
+        matrix: JoinedMatrix,
         rows: &[usize],
     ) -> Option<Self> {
-        match &stored {
-            StoredMatrix::Sparse(sparse) if !sparse.by_rows => None,
-            _ => Some(Self { file, source: source.clone(), stored, rows: rows.to_vec() }),
-        }
+        matrix.by_rows().then(|| Self { file, source: source.clone(), matrix, rows: rows.to_vec() })
     }
 
     /// Reads the blocks in a separate thread and passes them to `see` in order.
-    fn each<B: Send>(
+    fn each<B: Block>(
         &self,
         progress: &mut dyn Progress,
-        read: impl Fn(&Reader<'_>, &[usize]) -> Result<B> + Sync,
         see: &mut dyn FnMut(usize, &B) -> Result<()>,
     ) -> Result<()> {
-        let reader = Reader::new(&self.stored)?;
+        let mut cursor = Cursor::at(&self.matrix, self.rows.first().copied().unwrap_or(0))?;
         let what = format!("reading {}", self.source);
         report(progress, Event::Begin { what, total: self.rows.len() as u64 })?;
         std::thread::scope(|scope| {
             let (send, receive) = sync_channel(0);
-            let (reader, read, rows) = (&reader, &read, &self.rows);
+            let rows = &self.rows;
             scope.spawn(move || {
                 for cells in blocks_of(rows.len()) {
-                    let block = read(reader, &rows[cells.clone()]);
+                    let block = cursor.read::<B>(&rows[cells.clone()]);
                     let failed = block.is_err();
                     // The receiver is gone after an error or a stop.
                     if send.send((cells, block)).is_err() || failed {
@@ -72,19 +69,12 @@ impl<'f> H5adBlocks<'f> {
                 }
             });
             for (cells, block) in receive {
-                see(cells.start, &block.map_err(|error| self.named(error))?)?;
+                see(cells.start, &block?)?;
                 report(progress, Event::Step { done: cells.end as u64 })?;
             }
             Ok::<(), Error>(())
         })?;
         report(progress, Event::End)
-    }
-
-    fn named(&self, error: Error) -> Error {
-        match (error, &self.stored) {
-            (Error::SparseStructure(why), StoredMatrix::Sparse(sparse)) => sparse.corrupt(&why),
-            (error, _) => error,
-        }
     }
 
     /// Refuses NaN and infinite values by the names of cell and gene.
@@ -94,40 +84,117 @@ impl<'f> H5adBlocks<'f> {
     }
 }
 
-#[allow(
-    clippy::redundant_closure_for_method_calls,
-    reason = "the method of one lifetime is no function for every lifetime"
-)]
 impl CellBlocks for H5adBlocks<'_> {
     fn n_cells(&self) -> usize {
         self.rows.len()
     }
 
     fn n_genes(&self) -> usize {
-        self.stored.shape().1
+        self.matrix.n_genes()
     }
 
     fn each_block(&self, progress: &mut dyn Progress, see: &mut SeeCells<'_>) -> Result<()> {
-        self.each(progress, |reader, rows| reader.cells(rows), &mut |first, block| {
+        self.each(progress, &mut |first, block: &Matrix| {
             self.check(first, block)?;
             see(first, block)
         })
     }
 
     fn each_values(&self, progress: &mut dyn Progress, see: &mut SeeValues<'_>) -> Result<()> {
-        self.each(
-            progress,
-            |reader, rows| reader.values(rows),
-            &mut |first, block: &StoredValues| {
-                if !all_finite(&block.values) {
-                    // The block is read once more with gene names, for the message.
-                    let rows = &self.rows[first..first + block.n_cells()];
-                    let block = Reader::new(&self.stored)?.cells(rows);
-                    self.check(first, &block.map_err(|error| self.named(error))?)?;
-                }
-                see(first, block)
-            },
-        )
+        self.each(progress, &mut |first, block: &StoredValues| {
+            if !all_finite(&block.values) {
+                // The block is read once more with gene names, for the message.
+                let rows = &self.rows[first..first + block.n_cells()];
+                let mut cursor = Cursor::at(&self.matrix, rows.first().copied().unwrap_or(0))?;
+                self.check(first, &cursor.read(rows)?)?;
+            }
+            see(first, block)
+        })
+    }
+}
+
+/// A part of the content of a block: its cells, or their stored values.
+trait Block: Send + Sized {
+    /// Reads the rows `rows` (strictly increasing) of one part.
+    fn read(reader: &Reader<'_>, piece: &Piece, rows: &[usize]) -> Result<Self>;
+
+    /// Adds the cells of the next part.
+    fn append(&mut self, below: Self);
+}
+
+impl Block for Matrix {
+    fn read(reader: &Reader<'_>, piece: &Piece, rows: &[usize]) -> Result<Self> {
+        piece.as_first(reader.cells(rows)?)
+    }
+
+    fn append(&mut self, below: Self) {
+        append(self, below);
+    }
+}
+
+impl Block for StoredValues {
+    fn read(reader: &Reader<'_>, piece: &Piece, rows: &[usize]) -> Result<Self> {
+        if piece.is_as_first() {
+            return reader.values(rows);
+        }
+        // The order of the values of a cell is that of the genes of the first part.
+        Ok(<Matrix as Block>::read(reader, piece, rows)?.stored_values())
+    }
+
+    fn append(&mut self, below: Self) {
+        let before = self.values.len();
+        self.ends.extend(below.ends.iter().map(|end| before + end));
+        self.values.extend(below.values);
+    }
+}
+
+/// The part of a matrix that is read at present.
+struct Cursor<'a> {
+    matrix: &'a JoinedMatrix,
+    part: usize,
+    reader: Reader<'a>,
+}
+
+impl<'a> Cursor<'a> {
+    /// Begins at the part that has row `row`.
+    fn at(matrix: &'a JoinedMatrix, row: usize) -> Result<Self> {
+        let part = matrix.part_of(row);
+        Ok(Self { matrix, part, reader: Reader::new(&matrix.pieces[part].stored)? })
+    }
+
+    /// The rows `rows` (strictly increasing), also across the ends of parts.
+    fn read<B: Block>(&mut self, rows: &[usize]) -> Result<B> {
+        let last = rows.last().map_or(self.part, |&row| self.matrix.part_of(row));
+        let mut all: Option<B> = None;
+        for part in self.part..=last {
+            let own = self.matrix.rows_of(part, rows);
+            if own.is_empty() && (all.is_some() || part < last) {
+                continue;
+            }
+            let block = self.read_part(part, &own)?;
+            match &mut all {
+                Some(all) => all.append(block),
+                None => all = Some(block),
+            }
+        }
+        match all {
+            Some(all) => Ok(all),
+            None => self.read_part(self.part, &[]),
+        }
+    }
+
+    /// The rows `rows` of part number `part`.
+    fn read_part<B: Block>(&mut self, part: usize, rows: &[usize]) -> Result<B> {
+        let matrix = self.matrix;
+        let piece = &matrix.pieces[part];
+        if part != self.part {
+            self.reader = Reader::new(&piece.stored)?;
+            self.part = part;
+        }
+        B::read(&self.reader, piece, rows).map_err(|error| match (error, &piece.stored) {
+            (Error::SparseStructure(why), StoredMatrix::Sparse(sparse)) => sparse.corrupt(&why),
+            (error, _) => error,
+        })
     }
 }
 

@@ -17,7 +17,7 @@ use crate::data::Column;
 use crate::error::{Error, Result};
 use crate::io::file;
 use crate::io::h5ad::convert::{SlotRecords, TableRecords};
-use crate::io::h5ad::read::H5ad;
+use crate::io::h5ad::part::Part;
 use crate::io::h5ad::reclaim::reclaim;
 use crate::io::h5ad::refused::not_edited;
 use crate::io::h5ad::write::{
@@ -84,7 +84,7 @@ impl H5adEdit<'_> {
         paths
     }
 
-    fn check(&self, file: &H5ad) -> Result<()> {
+    fn check(&self, file: &Part) -> Result<()> {
         let Self { remove: _, obs, obsm, layers, uns } = self;
         let same = |what, got: usize| {
             let expected = file.n_cells();
@@ -103,22 +103,6 @@ impl H5adEdit<'_> {
     }
 }
 
-impl H5ad {
-    /// Whether there is something at `path`, such as `obs/growth` or `obsm`.
-    ///
-    /// # Errors
-    /// [`Error::Unreadable`].
-    pub fn holds(&self, path: &str) -> Result<bool> {
-        let Some((slot, name)) = path.split_once('/') else {
-            return Ok(self.root.child(path)?.is_some());
-        };
-        match self.root.child(slot)? {
-            Some(Node::Group(group)) => Ok(group.child(name)?.is_some()),
-            _ => Ok(false),
-        }
-    }
-}
-
 /// Writes `edit` of the file `source` to `path`, which may be the same file; `path` is what it was or
 /// the edited file at any moment (see [`file::replace_by_copy`]).
 ///
@@ -128,7 +112,7 @@ impl H5ad {
 /// [`Error::Unreadable`] if `source` is no `.h5ad` or one that cannot be extended, with the way out;
 /// [`Error::Shape`], [`Error::Parameter`] if the edit does not fit it; [`Error::Io`].
 pub fn edit_h5ad(source: &Path, path: &Path, edit: &H5adEdit<'_>) -> Result<Edited> {
-    let opened = H5ad::open(source)?;
+    let opened = Part::open(source)?;
     edit.check(&opened)?;
     let survey = survey(opened.root.file())?;
     let plan = Plan::of(&opened, edit)?;
@@ -170,7 +154,7 @@ struct Plan<'p, 'a> {
 }
 
 impl<'p, 'a> Plan<'p, 'a> {
-    fn of(file: &H5ad, edit: &'p H5adEdit<'a>) -> Result<Self> {
+    fn of(file: &Part, edit: &'p H5adEdit<'a>) -> Result<Self> {
         let mut records = Vec::new();
         let obs = if let Some(Node::Group(obs)) = file.root.child("obs")? {
             Some(obs)
@@ -280,7 +264,7 @@ impl<'p, 'a> Plan<'p, 'a> {
 
     /// Reads the copy and checks that it contains the planned changes.
     fn confirm(&self, source: &Path, copy: &Path) -> Result<()> {
-        let file = H5ad::open(copy)?;
+        let file = Part::open(copy)?;
         let wrong =
             |what: &str| not_edited(source, &format!("`{what}` was not written as planned"));
         if file.n_cells() != self.n_cells {
@@ -310,7 +294,7 @@ impl<'p, 'a> Plan<'p, 'a> {
 }
 
 /// The columns of `obs` after the edit, if it changes them and the table lists them.
-fn order_after(file: &H5ad, obs: &Group, edit: &H5adEdit<'_>) -> Result<Option<Vec<String>>> {
+fn order_after(file: &Part, obs: &Group, edit: &H5adEdit<'_>) -> Result<Option<Vec<String>>> {
     let listed = obs.attribute("column-order");
     let touched = !edit.obs.is_empty() || edit.remove.iter().any(|path| path.starts_with("obs/"));
     if !touched || listed.is_none() {
@@ -390,7 +374,7 @@ fn stage_categorical(editor: &Editor, path: &str, column: &Column) -> sbcell_hdf
 pub(crate) fn add_texts(path: &Path, key: &str, texts: &[&str]) {
     use sbcell_hdf5::{NewDataset, Values};
 
-    let has_uns = H5ad::open(path).unwrap().holds("uns").unwrap();
+    let has_uns = Part::open(path).unwrap().holds("uns").unwrap();
     let editor = Editor::open(path).unwrap();
     if !has_uns {
         editor.group("uns", |_| {}).unwrap();

@@ -236,13 +236,16 @@ fn is_matrix(name: &str) -> bool {
     ["matrix.mtx", "matrix.mtx.gz"].iter().any(|end| name.ends_with(end))
 }
 
-/// The error for a folder that is given as a file, by its content.
-fn folder(path: &Path) -> Error {
+/// Refuses folders that are known to be something else than the `.h5ad` files of a course.
+///
+/// # Errors
+/// [`Error::Unreadable`] with what the folder is and the line that converts it.
+pub(super) fn check_folder(path: &Path) -> Result<()> {
     let names = names_in(path);
     let has = |name: &str| names.iter().any(|other| other == name);
     let shown = as_typed(path);
     let refuse = |problem: &str, way_out: String| {
-        unreadable(path, format!("it is {problem}, not a file"), Some(way_out))
+        Err(unreadable(path, format!("it is {problem}, not a file"), Some(way_out)))
     };
     if [".zgroup", ".zattrs", ".zmetadata", "zarr.json"].iter().any(|name| has(name)) {
         if has("tables") {
@@ -266,7 +269,21 @@ fn folder(path: &Path) -> Error {
             "give the `.h5ad` file; models are named with the parameter `model`".into(),
         );
     }
-    let files: Vec<String> = names
+    if path.join("model").join("model.json").is_file() {
+        return refuse(
+            "a folder with results of `sbcell run`",
+            "give the `.h5ad` file; these results are named with the parameter `model`".into(),
+        );
+    }
+    Ok(())
+}
+
+/// The error for a folder that is given as a file, by its content.
+fn folder(path: &Path) -> Error {
+    if let Err(error) = check_folder(path) {
+        return error;
+    }
+    let files: Vec<String> = names_in(path)
         .iter()
         .filter(|name| suffix(name, "h5ad"))
         .map(|name| path.join(name).display().to_string())
@@ -276,7 +293,7 @@ fn folder(path: &Path) -> Error {
         [] => "give an `.h5ad` file".into(),
         _ => format!("give one of its files: {}", quoted(&files)),
     });
-    refuse("a folder", way_out)
+    unreadable(path, "it is a folder, not a file".into(), Some(way_out))
 }
 
 /// Names in a folder, sorted; at most the first of a very large folder.

@@ -1,29 +1,61 @@
-//! An open `.h5ad` file: its contents, read in parts on request.
+//! The open files of a course, read in parts on request: one `.h5ad`, or several as one.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::OnceLock;
 
-use sbcell_hdf5::{Element, File, Group, Node};
-
-use crate::data::{Column, Matrix};
+use crate::data::Column;
 use crate::error::{Error, Result};
-use crate::io::h5ad::blocks::H5adBlocks;
-use crate::io::h5ad::frame::Frame;
-use crate::io::h5ad::info::MatrixInfo;
-use crate::io::h5ad::matrix::{self, StoredMatrix};
-use crate::io::h5ad::mistaken;
-use crate::io::h5ad::refused::unreadable_at;
-use crate::io::h5ad::text;
-use crate::progress::Progress;
+use crate::io::h5ad::files::DataFiles;
+use crate::io::h5ad::joined::{GeneOrder, joined_columns};
+use crate::io::h5ad::part::Part;
 
-/// An open `.h5ad` file. Matrices and columns are read on request. See [`H5adContent`] for an example.
+/// The column of `obs` with the name of the file of each cell, where several files are read as one.
+pub const FILE_COLUMN: &str = "file";
+
+/// An open `.h5ad` file, or several that are read as one. Matrices and columns are read on request. See
+/// [`H5adContent`] for an example.
+///
+/// Several files are a folder or a list ([`DataFiles`]). Their cells come one file after the other. They have the
+/// columns of `obs`, the layers and the arrays of `obsm` that all files have, and the column [`FILE_COLUMN`] with the
+/// name of the file. The genes of all files must be the same; their order is that of the first file, which also gives
+/// `var`, `varm` and `uns`. Memory: as for one file of the same size.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::io::h5ad::{H5ad, H5adContent, MatrixContent, MatrixSource, write_h5ad};
+/// use sbcell::{Silent, data::Matrix};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// let counts = array![[3.0_f32, 1.0]];
+/// let x = Some(MatrixContent::Single(counts.view()));
+/// for (name, genes) in [("day0", ["Sox2", "Nanog"]), ("day2", ["Nanog", "Sox2"])] {
+///     let (cells, genes) = ([format!("cell of {name}")], genes.map(String::from));
+///     let content = H5adContent { obs_names: &cells, var_names: &genes, x, ..H5adContent::default() };
+///     write_h5ad(&folder.path().join(name).with_extension("h5ad"), &content)?;
+/// }
+/// let course = H5ad::open(folder.path())?;
+/// assert_eq!(course.obs_names()?, ["cell of day0", "cell of day2"]);
+/// assert_eq!(course.obs("file")?.label(1).as_deref(), Some("day2"));
+/// // The genes of the second file come in the order of the first.
+/// let both = Matrix::Dense(array![[3.0, 1.0], [1.0, 3.0]]);
+/// assert_eq!(course.matrix(&MatrixSource::X, &mut Silent)?, both);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// [`H5adContent`]: crate::io::h5ad::H5adContent
 pub struct H5ad {
-    path: PathBuf,
-    pub(super) root: Group,
-    obs: Frame,
-    n_cells: usize,
+    files: DataFiles,
+    /// The open files, at least one.
+    parts: Vec<Part>,
+    /// The first row of each part, and the number of all cells.
+    pub(super) starts: Vec<usize>,
+    /// Whether names of cells begin with that of their file, once it is known.
+    prefixed: OnceLock<bool>,
+    /// The order of the genes of `var` and of `raw/var` in each part, once it is known.
+    pub(super) orders: [OnceLock<Vec<GeneOrder>>; 2],
 }
 
 /// The place of a cells × genes matrix in a file.
@@ -57,380 +89,271 @@ impl fmt::Debug for H5ad {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("H5ad")
-            .field("path", &self.path)
-            .field("n_cells", &self.n_cells)
+            .field("files", &self.files)
+            .field("n_cells", &self.n_cells())
             .finish_non_exhaustive()
     }
 }
 
 impl H5ad {
-    /// Opens the file, written by any anndata from 0.6 on.
+    /// Opens a file, or the files of a folder or list, written by any anndata from 0.6 on.
     ///
     /// # Errors
     /// [`Error::NoFile`] if there is none; [`Error::Unreadable`] with what it is if it is no `.h5ad`, or
-    /// one that is empty, truncated, or without cells.
+    /// one that is empty, truncated, or without cells; those of [`DataFiles::find`].
     pub fn open(path: &Path) -> Result<Self> {
-        mistaken::check_file(path)?;
-        let file = File::open(path)?;
-        let root = file.root()?;
-        mistaken::check_layout(&root)?;
-        let Some(obs) = Frame::open(&root, &root, "obs")? else {
-            return Err(unreadable_at(&file, "obs", "is missing"));
-        };
-        let n_cells = obs.n_rows()?;
-        if n_cells == 0 {
-            return Err(unreadable_at(&file, "obs", "there are no cells"));
+        let files = DataFiles::find(path)?;
+        let parts = files.paths().iter().map(|path| Part::open(path));
+        let parts = parts.collect::<Result<Vec<Part>>>()?;
+        let (mut starts, mut end) = (vec![0], 0);
+        for part in &parts {
+            end += part.n_cells();
+            starts.push(end);
         }
-        Ok(Self { path: path.to_path_buf(), root, obs, n_cells })
+        let orders = [OnceLock::new(), OnceLock::new()];
+        Ok(Self { files, parts, starts, prefixed: OnceLock::new(), orders })
     }
 
-    /// The file.
+    /// The path that was opened: a file, a folder or a list.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.files.path()
+    }
+
+    /// The files that were opened.
+    pub fn files(&self) -> &DataFiles {
+        &self.files
+    }
+
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    pub(super) fn first(&self) -> &Part {
+        &self.parts[0]
     }
 
     /// Number of cells.
     pub fn n_cells(&self) -> usize {
-        self.n_cells
+        self.starts.last().copied().unwrap_or(0)
     }
 
-    /// Names of the cells.
+    /// Names of the cells. If several files have a name in common, every name begins with that of its file and a
+    /// colon, such as `day0:AAACCTG-1`.
     ///
     /// # Errors
     /// [`Error::Unreadable`].
     pub fn obs_names(&self) -> Result<Vec<String>> {
-        self.obs.index()
+        if let [only] = &self.parts[..] {
+            return only.obs_names();
+        }
+        let names = self.parts.iter().map(Part::obs_names).collect::<Result<Vec<_>>>()?;
+        let prefixed = *self.prefixed.get_or_init(|| shared_name(&names).is_some());
+        let labels = self.files.labels().iter();
+        let of_part = |(names, label): (Vec<String>, &String)| -> Vec<String> {
+            if prefixed {
+                names.iter().map(|name| format!("{label}:{name}")).collect()
+            } else {
+                names
+            }
+        };
+        Ok(names.into_iter().zip(labels).flat_map(of_part).collect())
     }
 
-    /// Names of the columns of `obs`, in their order.
+    /// Names of the columns of `obs`, in their order. Of several files, those that all of them have, and
+    /// [`FILE_COLUMN`].
     ///
     /// # Errors
     /// [`Error::Unreadable`].
     pub fn obs_columns(&self) -> Result<Vec<String>> {
-        self.obs.columns()
+        let mut columns = self.first().obs_columns()?;
+        let mut has_file = columns.iter().any(|name| name == FILE_COLUMN);
+        for part in &self.parts[1..] {
+            let own = part.obs_columns()?;
+            has_file |= own.iter().any(|name| name == FILE_COLUMN);
+            columns.retain(|name| own.contains(name));
+        }
+        if self.files.is_course() && !has_file {
+            columns.push(FILE_COLUMN.into());
+        }
+        Ok(columns)
     }
 
-    /// A column of `obs`.
+    /// A column of `obs`. Categories of several files are united, in the order of the first file.
     ///
     /// # Errors
-    /// [`Error::UnknownKey`] with the columns there are; [`Error::Unreadable`].
+    /// [`Error::UnknownKey`] with the columns there are; [`Error::Unreadable`], also for a column that only some of
+    /// several files have.
     pub fn obs(&self, name: &str) -> Result<Column> {
-        match self.obs.column(name)? {
-            Some(column) => Ok(column),
-            None => Err(self.unknown("column of obs", name, self.obs_columns()?)),
-        }
-    }
-
-    /// Names of the genes of a matrix. They may contain duplicates, see [`duplicates`].
-    ///
-    /// # Errors
-    /// [`Error::Unreadable`] if the table of genes is missing or corrupt.
-    pub fn gene_names(&self, source: &MatrixSource) -> Result<Vec<String>> {
-        self.genes(source)?.index()
-    }
-
-    /// Names of the columns of `var` (or of `raw/var`), in their order.
-    ///
-    /// # Errors
-    /// [`Error::Unreadable`].
-    pub fn var_columns(&self, source: &MatrixSource) -> Result<Vec<String>> {
-        self.genes(source)?.columns()
-    }
-
-    /// A column of `var` (or of `raw/var`).
-    ///
-    /// # Errors
-    /// [`Error::UnknownKey`] with the columns there are; [`Error::Unreadable`].
-    pub fn var(&self, source: &MatrixSource, name: &str) -> Result<Column> {
-        let genes = self.genes(source)?;
-        match genes.column(name)? {
-            Some(column) => Ok(column),
-            None => Err(self.unknown("column of var", name, genes.columns()?)),
-        }
-    }
-
-    /// Names of the layers.
-    ///
-    /// # Errors
-    /// [`Error::Unreadable`].
-    pub fn layers(&self) -> Result<Vec<String>> {
-        self.names_in("layers")
-    }
-
-    /// The matrices of the file, X first.
-    ///
-    /// # Errors
-    /// [`Error::Unreadable`].
-    pub fn matrices(&self) -> Result<Vec<MatrixSource>> {
-        let layers = self.layers()?.into_iter().map(MatrixSource::Layer);
-        let mut found = Vec::new();
-        for source in [MatrixSource::X].into_iter().chain(layers).chain([MatrixSource::RawX]) {
-            // A corrupt matrix is listed too; reading it gives the error.
-            if self.node(&source).map_or(true, |node| node.is_some_and(|node| !is_null(&node))) {
-                found.push(source);
+        let mut found = Vec::with_capacity(self.parts.len());
+        let mut lacking = Vec::new();
+        for part in &self.parts {
+            match part.obs(name)? {
+                Some(column) => found.push(column),
+                None => lacking.push(part.path().display().to_string()),
             }
         }
-        Ok(found)
+        match (found.len(), lacking.len()) {
+            (_, 0) => Ok(joined_columns(found)),
+            (0, _) if self.files.is_course() && name == FILE_COLUMN => Ok(self.file_column()),
+            (0, _) => {
+                let (what, path) = ("column of obs", self.path().to_path_buf());
+                Err(Error::UnknownKey {
+                    what,
+                    name: name.into(),
+                    path,
+                    available: self.obs_columns()?,
+                })
+            }
+            _ => Err(self.not_in_all(name, &lacking)),
+        }
     }
 
-    /// Whether the file contains this matrix.
+    /// The file of each cell, as categories in the order of the files.
+    fn file_column(&self) -> Column {
+        let rows = self.parts.iter().enumerate();
+        let codes = rows.flat_map(|(part, of)| vec![Some(part as u32); of.n_cells()]).collect();
+        let labels = self.files.labels().iter().cloned().map(Some).collect();
+        Column::Categories { codes, categories: Box::new(Column::Texts(labels)) }
+    }
+
+    /// The error for a column of `obs` that some files lack.
+    fn not_in_all(&self, name: &str, lacking: &[String]) -> Error {
+        const SHOWN: usize = 5;
+        let shown: Vec<String> =
+            lacking.iter().take(SHOWN).map(|path| format!("`{path}`")).collect();
+        let more = lacking.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let problem = format!(
+            "{} of its {} files have no column of obs `{name}`: {}{more}",
+            lacking.len(),
+            self.parts.len(),
+            shown.join(", ")
+        );
+        let common = self.obs_columns().unwrap_or_default();
+        let common: Vec<String> = common.iter().map(|name| format!("`{name}`")).collect();
+        let way_out =
+            format!("add the column to these files; all files have {}", common.join(", "));
+        Error::Unreadable { path: self.path().to_path_buf(), problem, way_out: Some(way_out) }
+    }
+
+    /// Notes on several files that are read as one: their number, changed names of cells, and
+    /// columns that are left out. Empty for one file.
     ///
     /// # Errors
     /// [`Error::Unreadable`].
-    pub fn has_matrix(&self, source: &MatrixSource) -> Result<bool> {
-        Ok(self.node(source)?.is_some_and(|node| !is_null(&node)))
-    }
-
-    /// Shape, storage and type of a matrix, without reading it.
-    ///
-    /// # Errors
-    /// As [`H5ad::matrix`], except for its values.
-    pub fn matrix_info(&self, source: &MatrixSource) -> Result<MatrixInfo> {
-        self.stored(source).map(|stored| stored.info())
-    }
-
-    /// About `most` of the stored values of a matrix, from places spread evenly over the file.
-    ///
-    /// # Errors
-    /// As [`H5ad::matrix_info`], and [`Error::Unreadable`] if the values cannot be read.
-    pub fn sample_values(&self, source: &MatrixSource, most: usize) -> Result<Vec<f32>> {
-        self.stored(source)?.sample(most)
-    }
-
-    /// A whole matrix. A dense matrix stays dense; a sparse one is returned by rows, also if the file stores
-    /// it by columns.
-    ///
-    /// # Errors
-    /// [`Error::NoMatrix`] or [`Error::UnknownKey`] if there is none; [`Error::Unreadable`] if it
-    /// is corrupt, has no genes or not the shape that `obs` and `var` say;
-    /// [`Error::NotFinite`] if a value is NaN or infinite; [`Error::Cancelled`].
-    pub fn matrix(&self, source: &MatrixSource, progress: &mut dyn Progress) -> Result<Matrix> {
-        let matrix = self.stored(source)?.read(None, progress)?;
-        self.check_finite(&matrix, source, None)?;
-        Ok(matrix)
-    }
-
-    /// The rows `rows` of a matrix, in this order. Memory is about the size of these rows.
-    ///
-    /// # Errors
-    /// As [`H5ad::matrix`]; [`Error::Parameter`] if a row is not a cell.
-    pub fn matrix_rows(
-        &self,
-        source: &MatrixSource,
-        rows: &[usize],
-        progress: &mut dyn Progress,
-    ) -> Result<Matrix> {
-        self.check_rows(rows)?;
-        let stored = self.stored(source)?;
-        if rows.windows(2).all(|pair| pair[0] < pair[1]) {
-            let matrix = stored.read(Some(rows), progress)?;
-            self.check_finite(&matrix, source, Some(rows))?;
-            return Ok(matrix);
+    pub fn notes(&self) -> Result<Vec<String>> {
+        if !self.files.is_course() {
+            return Ok(Vec::new());
         }
-        let mut sorted = rows.to_vec();
-        sorted.sort_unstable();
-        sorted.dedup();
-        let matrix = stored.read(Some(&sorted), progress)?;
-        self.check_finite(&matrix, source, Some(&sorted))?;
-        let places: Vec<usize> =
-            rows.iter().map(|row| sorted.partition_point(|other| other < row)).collect();
-        Ok(match matrix {
-            Matrix::Dense(x) => Matrix::Dense(x.select(ndarray::Axis(0), &places)),
-            Matrix::Sparse(x) => Matrix::Sparse(x.select_rows(&places)),
-        })
-    }
-
-    /// The rows `rows` (strictly increasing) of a matrix that stays on disk, in blocks. `None` for storage
-    /// by columns.
-    ///
-    /// # Errors
-    /// [`Error::NoMatrix`], [`Error::UnknownKey`] or [`Error::Unreadable`] as [`H5ad::matrix`];
-    /// [`Error::Parameter`] if a row is not a cell, or they do not increase.
-    pub fn matrix_blocks(
-        &self,
-        source: &MatrixSource,
-        rows: &[usize],
-    ) -> Result<Option<H5adBlocks<'_>>> {
-        self.check_rows(rows)?;
-        if rows.windows(2).any(|pair| pair[1] <= pair[0]) {
-            let (must, got) = ("strictly increasing", "another order".into());
-            return Err(Error::Parameter { name: "rows", must, got });
+        let each = self.parts.iter().zip(self.files.labels());
+        let each: Vec<String> =
+            each.map(|(part, label)| format!("{label} ({} cells)", part.n_cells())).collect();
+        let files = if each.len() == 1 { "file is" } else { "files are" };
+        let mut notes =
+            vec![format!("{} {files} read as one course: {}", each.len(), each.join(", "))];
+        let names = self.parts.iter().map(Part::obs_names).collect::<Result<Vec<_>>>()?;
+        if let Some(shared) = shared_name(&names) {
+            let label = &self.files.labels()[0];
+            notes.push(format!(
+                "files have names of cells in common, such as `{shared}`: every name begins with that of its \
+                 file, such as `{label}:{shared}`"
+            ));
         }
-        Ok(H5adBlocks::new(self, source, self.stored(source)?, rows))
+        let columns = self.parts.iter().map(Part::obs_columns).collect::<Result<Vec<_>>>()?;
+        let common = self.obs_columns()?;
+        let mut left_out: Vec<String> = Vec::new();
+        for name in columns.iter().flatten().filter(|name| !common.contains(name)) {
+            let quoted = format!("`{name}`");
+            if !left_out.contains(&quoted) {
+                left_out.push(quoted);
+            }
+        }
+        if !left_out.is_empty() {
+            notes.push(format!(
+                "columns of obs that some files lack are left out: {}",
+                left_out.join(", ")
+            ));
+        }
+        Ok(notes)
     }
 
-    fn check_rows(&self, rows: &[usize]) -> Result<()> {
-        let Some(row) = rows.iter().find(|&&row| row >= self.n_cells) else { return Ok(()) };
-        let (must, got) = ("smaller than the number of cells", row.to_string());
-        Err(Error::Parameter { name: "rows", must, got })
-    }
-
-    /// Refuses NaN and infinite values, naming cell and gene. `rows` are the cells that the rows
-    /// of `matrix` stand for, if not all.
-    ///
-    /// # Errors
-    /// [`Error::NotFinite`].
-    pub fn check_finite(
-        &self,
-        matrix: &Matrix,
-        source: &MatrixSource,
-        rows: Option<&[usize]>,
-    ) -> Result<()> {
-        let Some((row, gene, value)) = matrix::first_not_finite(matrix) else { return Ok(()) };
-        let cell = rows.and_then(|rows| rows.get(row).copied()).unwrap_or(row);
-        let cells = self.obs_names()?;
-        let genes = self.gene_names(source)?;
-        Err(Error::NotFinite {
-            path: self.path.clone(),
-            node: source.to_string(),
-            value,
-            cell: cells.get(cell).cloned().unwrap_or_else(|| cell.to_string()),
-            gene: genes.get(gene).cloned().unwrap_or_else(|| gene.to_string()),
-        })
-    }
-
-    /// Keys of `uns`.
+    /// Keys of `uns`; of several files, those of the first.
     ///
     /// # Errors
     /// [`Error::Unreadable`].
     pub fn uns_keys(&self) -> Result<Vec<String>> {
-        self.names_in("uns")
+        self.first().uns_keys()
     }
 
-    /// A text in `uns`, by path (`pca/params`); `None` if it is absent or not a single text.
+    /// A text in `uns`, by path (`pca/params`); `None` if it is absent or not a single text. Of several files, that
+    /// of the first.
     ///
     /// # Errors
     /// [`Error::Unreadable`].
     pub fn uns_text(&self, key: &str) -> Result<Option<String>> {
-        let Some(uns) = self.root.group("uns")? else { return Ok(None) };
-        match uns.child(key)? {
-            Some(Node::Dataset(dataset))
-                if matches!(dataset.element(), Element::HeapText | Element::FixedText { .. })
-                    && dataset.shape().iter().product::<usize>() == 1 =>
-            {
-                Ok(text::strings(&dataset)?.pop())
-            }
-            _ => Ok(None),
-        }
+        self.first().uns_text(key)
     }
 
     /// The texts of an entry of `uns`, by path (`cell_type_colors`); `None` if it is absent or not a list of texts.
+    /// Of several files, those of the first.
     ///
     /// # Errors
     /// [`Error::Unreadable`].
     pub fn uns_texts(&self, key: &str) -> Result<Option<Vec<String>>> {
-        let Some(uns) = self.root.group("uns")? else { return Ok(None) };
-        match uns.child(key)? {
-            Some(Node::Dataset(dataset))
-                if matches!(dataset.element(), Element::HeapText | Element::FixedText { .. }) =>
-            {
-                text::strings(&dataset).map(Some)
-            }
-            _ => Ok(None),
-        }
+        self.first().uns_texts(key)
     }
 
-    /// Whether `uns` says that X was log-transformed (scanpy's `log1p` entry).
+    /// Whether `uns` says that X was log-transformed (scanpy's `log1p` entry), in all files.
     ///
     /// # Errors
     /// [`Error::Unreadable`].
     pub fn uns_log1p(&self) -> Result<bool> {
-        Ok(self.uns_keys()?.iter().any(|key| key == "log1p"))
+        for part in &self.parts {
+            if !part.uns_keys()?.iter().any(|key| key == "log1p") {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
-    /// `encoding-type` and `encoding-version` of the file; none before anndata 0.8.
+    /// Whether there is something at `path`, such as `obs/growth` or `obsm`, in all files.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn holds(&self, path: &str) -> Result<bool> {
+        for part in &self.parts {
+            if !part.holds(path)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// `encoding-type` and `encoding-version` of the (first) file; none before anndata 0.8.
     pub fn encoding(&self) -> Option<(String, String)> {
-        let text = |name| self.root.text_attribute(name).map(str::to_string);
-        text("encoding-type").zip(text("encoding-version"))
+        self.first().encoding()
     }
 
-    /// The versions of anndata that write files like this one, in words.
+    /// The versions of anndata that write files like this one (the first one), in words.
     ///
     /// # Errors
     /// [`Error::Unreadable`].
     pub fn dialect(&self) -> Result<&'static str> {
-        Ok(match &self.obs {
-            Frame::Records { .. } => "anndata 0.6 or older",
-            Frame::Group(_) if self.encoding().is_some() => "anndata 0.8 or newer",
-            Frame::Group(obs) if obs.child("__categories")?.is_some() => "anndata 0.7",
-            Frame::Group(_) => "not written by anndata 0.8 or newer",
-        })
+        self.first().dialect()
     }
+}
 
-    /// Names in a group of the root; none if it is not there.
-    fn names_in(&self, group: &str) -> Result<Vec<String>> {
-        Ok(match self.root.group(group)? {
-            Some(group) => group.children()?,
-            None => Vec::new(),
-        })
-    }
-
-    pub(super) fn unknown(&self, what: &'static str, name: &str, available: Vec<String>) -> Error {
-        let (path, name) = (self.path.clone(), name.to_string());
-        Error::UnknownKey { what, name, path, available }
-    }
-
-    /// The table of genes that belongs to a matrix.
-    fn genes(&self, source: &MatrixSource) -> Result<Frame> {
-        let found = match source {
-            MatrixSource::X | MatrixSource::Layer(_) => Frame::open(&self.root, &self.root, "var")?,
-            MatrixSource::RawX => match self.root.group("raw")? {
-                Some(raw) => Frame::open(&self.root, &raw, "var")?,
-                None => Frame::open(&self.root, &self.root, "raw.var")?,
-            },
-        };
-        found.ok_or_else(|| {
-            let node = if *source == MatrixSource::RawX { "raw/var" } else { "var" };
-            unreadable_at(self.root.file(), node, "is missing")
-        })
-    }
-
-    fn node(&self, source: &MatrixSource) -> Result<Option<Node>> {
-        Ok(match source {
-            MatrixSource::X => self.root.child("X")?,
-            MatrixSource::Layer(name) => match self.root.group("layers")? {
-                Some(layers) => layers.child(name)?,
-                None => None,
-            },
-            MatrixSource::RawX => match self.root.group("raw")? {
-                Some(raw) => raw.child("X")?,
-                None => self.root.child("raw.X")?,
-            },
-        })
-    }
-
-    fn stored(&self, source: &MatrixSource) -> Result<StoredMatrix> {
-        let stored = match self.node(source)? {
-            Some(node) => StoredMatrix::new(node)?,
-            None => None,
-        };
-        let Some(stored) = stored else { return Err(self.no_matrix(source)?) };
-        let file = self.root.file();
-        let node = source.to_string();
-        let (n_cells, n_genes) = stored.shape();
-        if n_cells != self.n_cells {
-            let problem = format!("has {n_cells} rows for {} cells in obs", self.n_cells);
-            return Err(unreadable_at(file, &node, problem));
-        }
-        if n_genes == 0 {
-            return Err(unreadable_at(file, &node, "there are no genes"));
-        }
-        let n_named = self.genes(source)?.n_rows()?;
-        if n_genes != n_named {
-            let problem = format!("has {n_genes} columns for {n_named} genes in var");
-            return Err(unreadable_at(file, &node, problem));
-        }
-        Ok(stored)
-    }
-
-    fn no_matrix(&self, source: &MatrixSource) -> Result<Error> {
-        let layers = self.layers()?;
-        if let MatrixSource::Layer(name) = source {
-            return Ok(self.unknown("layer", name, layers));
-        }
-        let obsm = self.obsm_keys()?.into_iter().map(|(key, _)| key).collect();
-        Ok(Error::NoMatrix { path: self.path.clone(), node: source.to_string(), layers, obsm })
-    }
+/// A name that two files have in common, the first in the order of texts.
+fn shared_name(names: &[Vec<String>]) -> Option<&String> {
+    let of_part = |(part, names): (usize, &'_ Vec<String>)| -> Vec<(usize, usize)> {
+        (0..names.len()).map(|place| (part, place)).collect()
+    };
+    let mut places: Vec<(usize, usize)> = names.iter().enumerate().flat_map(of_part).collect();
+    let name = |&(part, place): &(usize, usize)| &names[part][place];
+    places.sort_unstable_by(|a, b| name(a).cmp(name(b)).then(a.cmp(b)));
+    let shared =
+        places.windows(2).find(|pair| pair[0].0 != pair[1].0 && name(&pair[0]) == name(&pair[1]));
+    shared.map(|pair| name(&pair[0]))
 }
 
 /// Names that occur more than once, sorted.
@@ -441,8 +364,4 @@ pub fn duplicates(names: &[String]) -> Vec<String> {
         sorted.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
     found.dedup();
     found
-}
-
-fn is_null(node: &Node) -> bool {
-    matches!(node, Node::Dataset(dataset) if dataset.text_attribute("encoding-type") == Some("null"))
 }

@@ -6,7 +6,7 @@ use sbcell_hdf5::{live_bytes, rewrite};
 
 use crate::error::Result;
 use crate::io::file::{copy_into, io_error};
-use crate::io::h5ad::read::H5ad;
+use crate::io::h5ad::part::Part;
 use crate::io::temporary::Temporary;
 
 /// Rewrites `copy`, which will replace `path`, if much of it is unused space. Returns whether it was
@@ -22,7 +22,7 @@ pub(super) fn reclaim(path: &Path, copy: &Path) -> Result<bool> {
     let length =
         |at: &Path| std::fs::metadata(at).map(|found| found.len()).map_err(io_error("read", path));
     let before = length(copy)?;
-    let live = H5ad::open(copy).and_then(|file| Ok(live_bytes(&file.root)?));
+    let live = Part::open(copy).and_then(|file| Ok(live_bytes(&file.root)?));
     if live.is_ok_and(|live| live + FEW + before / 8 > before) {
         return Ok(false);
     }

@@ -1,45 +1,61 @@
 //! Arrays with one row per cell or gene: `obsm` and `varm`.
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use sbcell_hdf5::{Group, Node};
 
 use crate::data::{Column, Matrix};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::io::h5ad::frame::Frame;
+use crate::io::h5ad::joined::stacked;
 use crate::io::h5ad::matrix::{self, StoredMatrix};
+use crate::io::h5ad::part::Part;
 use crate::io::h5ad::read::H5ad;
 use crate::io::h5ad::refused::unreadable_at;
 use crate::progress::Silent;
 
 impl H5ad {
-    /// Keys of `obsm` with rows and columns.
+    /// Keys of `obsm` with rows and columns. Of several files, the keys of arrays that all of them have with the
+    /// same number of columns.
     ///
     /// # Errors
-    /// [`crate::Error::Unreadable`].
+    /// [`Error::Unreadable`].
     pub fn obsm_keys(&self) -> Result<Vec<(String, (usize, usize))>> {
-        self.keys("obsm")
+        let mut parts = self.parts().iter().map(|part| part.keys("obsm"));
+        let mut common = parts.next().unwrap_or_else(|| Ok(Vec::new()))?;
+        for keys in parts {
+            let keys = keys?;
+            common.retain_mut(|(key, (n_rows, dim))| {
+                let found = keys.iter().find(|(other, of)| other == key && of.1 == *dim);
+                *n_rows += found.map_or(0, |found| found.1.0);
+                found.is_some()
+            });
+        }
+        Ok(common)
     }
 
-    /// Keys of `varm` with rows and columns.
+    /// Keys of `varm` with rows and columns; those of the first of several files.
     ///
     /// # Errors
-    /// [`crate::Error::Unreadable`].
+    /// [`Error::Unreadable`].
     pub fn varm_keys(&self) -> Result<Vec<(String, (usize, usize))>> {
-        self.keys("varm")
+        self.first().keys("varm")
     }
 
     /// An entry of `obsm`, `(n_cells, dim)`: an array, a sparse matrix, or a table of numbers.
     ///
     /// # Errors
-    /// [`crate::Error::UnknownKey`] with the keys there are; [`crate::Error::Unreadable`], also if it has not
-    /// one row per cell.
+    /// [`Error::UnknownKey`] with the keys there are; [`Error::Unreadable`], also if it has not one row per cell, or
+    /// not the same columns in all files.
     pub fn obsm(&self, key: &str) -> Result<Array2<f64>> {
-        let array = self.slot("obsm", "key of obsm", key)?;
-        if array.nrows() == self.n_cells() {
-            return Ok(array);
+        let [first, others @ ..] = self.parts() else { return Ok(Array2::default((0, 0))) };
+        let mut array = first.obsm(key)?;
+        for part in others {
+            let more = part.obsm(key)?;
+            check_columns(first, part, key, [array.ncols(), more.ncols()])?;
+            let appended = array.append(Axis(0), more.view());
+            appended.map_err(|error| part.unreadable_slot(key, error))?;
         }
-        let problem = format!("has {} rows for {} cells", array.nrows(), self.n_cells());
-        Err(unreadable_at(self.root.file(), &format!("obsm/{key}"), problem))
+        Ok(array)
     }
 
     /// An entry of `obsm` with many columns, such as a matrix of cells × clones: an array or a sparse
@@ -65,10 +81,71 @@ impl H5ad {
     /// ```
     ///
     /// # Errors
-    /// As [`H5ad::obsm`]; [`crate::Error::Unreadable`] for a table.
+    /// As [`H5ad::obsm`]; [`Error::Unreadable`] for a table.
     pub fn obsm_matrix(&self, key: &str) -> Result<Matrix> {
-        let unreadable =
-            |problem: &str| unreadable_at(self.root.file(), &format!("obsm/{key}"), problem);
+        let mut blocks = Vec::with_capacity(self.parts().len());
+        for part in self.parts() {
+            let block = part.obsm_matrix(key)?;
+            let n_columns = blocks.first().map_or(block.n_genes(), Matrix::n_genes);
+            check_columns(self.first(), part, key, [n_columns, block.n_genes()])?;
+            blocks.push(block);
+        }
+        Ok(stacked(blocks))
+    }
+
+    /// An entry of `varm`, `(n_genes, dim)`; that of the first of several files.
+    ///
+    /// # Errors
+    /// As [`H5ad::obsm`].
+    pub fn varm(&self, key: &str) -> Result<Array2<f64>> {
+        self.first().slot("varm", "key of varm", key)
+    }
+}
+
+/// Checks that an entry of `obsm` has the same columns in two files, by their numbers `n`, and by their names if both
+/// are tables.
+fn check_columns(first: &Part, other: &Part, key: &str, n: [usize; 2]) -> Result<()> {
+    let whose = first.path().display();
+    if n[0] != n[1] {
+        let problem = format!("has {} columns, and {} in `{whose}`", n[1], n[0]);
+        return Err(other.unreadable_slot(key, problem));
+    }
+    let names = [first.columns_of_table(key)?, other.columns_of_table(key)?];
+    if let [Some(here), Some(there)] = &names
+        && here != there
+    {
+        return Err(other.unreadable_slot(key, format!("has other columns than in `{whose}`")));
+    }
+    Ok(())
+}
+
+impl Part {
+    /// An [`Error::Unreadable`] about an entry of `obsm`.
+    fn unreadable_slot(&self, key: &str, problem: impl std::fmt::Display) -> Error {
+        unreadable_at(self.root.file(), &format!("obsm/{key}"), problem)
+    }
+
+    /// An entry of `obsm`, one row per cell.
+    fn obsm(&self, key: &str) -> Result<Array2<f64>> {
+        let array = self.slot("obsm", "key of obsm", key)?;
+        if array.nrows() == self.n_cells() {
+            return Ok(array);
+        }
+        let problem = format!("has {} rows for {} cells", array.nrows(), self.n_cells());
+        Err(self.unreadable_slot(key, problem))
+    }
+
+    /// The names of the columns of an entry of `obsm` that is a table.
+    fn columns_of_table(&self, key: &str) -> Result<Option<Vec<String>>> {
+        let Some(group) = self.root.group("obsm")? else { return Ok(None) };
+        match group.child(key)? {
+            Some(Node::Group(inner)) if is_table(&inner) => Frame::Group(inner).columns().map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// An entry of `obsm` that is an array or a sparse matrix, as it is stored.
+    fn obsm_matrix(&self, key: &str) -> Result<Matrix> {
         let node = match self.root.group("obsm")? {
             Some(group) => group.child(key)?,
             None => None,
@@ -78,25 +155,20 @@ impl H5ad {
             return Err(self.unknown("key of obsm", key, available));
         };
         if matches!(&node, Node::Group(inner) if is_table(inner)) {
-            return Err(unreadable("is a table, not a matrix"));
+            return Err(self.unreadable_slot(key, "is a table, not a matrix"));
         }
-        let Some(stored) = StoredMatrix::new(node)? else { return Err(unreadable("is empty")) };
+        let Some(stored) = StoredMatrix::new(node)? else {
+            return Err(self.unreadable_slot(key, "is empty"));
+        };
         if stored.shape().0 != self.n_cells() {
             let problem = format!("has {} rows for {} cells", stored.shape().0, self.n_cells());
-            return Err(unreadable(&problem));
+            return Err(self.unreadable_slot(key, problem));
         }
         stored.read(None, &mut Silent)
     }
 
-    /// An entry of `varm`, `(n_genes, dim)`.
-    ///
-    /// # Errors
-    /// As [`H5ad::obsm`].
-    pub fn varm(&self, key: &str) -> Result<Array2<f64>> {
-        self.slot("varm", "key of varm", key)
-    }
-
-    fn keys(&self, slot: &str) -> Result<Vec<(String, (usize, usize))>> {
+    /// Keys of `obsm` or `varm` with rows and columns.
+    pub(super) fn keys(&self, slot: &str) -> Result<Vec<(String, (usize, usize))>> {
         let Some(group) = self.root.group(slot)? else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         for key in group.children()? {

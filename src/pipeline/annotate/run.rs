@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::io::h5ad::{Edited, H5ad, H5adEdit, edit_h5ad};
+use crate::io::h5ad::{DataFiles, Edited, H5ad, H5adEdit, edit_h5ad};
 use crate::io::held::Held;
 use crate::io::model::OpenModel;
 use crate::io::output::same_file;
@@ -67,6 +67,7 @@ pub fn annotate(
 ) -> Result<Annotated> {
     options.check()?;
     // First, so that a file that is no `.h5ad` is reported as such.
+    DataFiles::find(source)?.check_one("annotate")?;
     drop(H5ad::open(source)?);
     // The file is locked before it is read, so that the output fits the content that was read.
     let held = if same_file(source, out) { Some(Held::take(source)?) } else { None };

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::io::file;
-use crate::io::h5ad::{Edited, H5ad, H5adEdit, edit_h5ad};
+use crate::io::h5ad::{DataFiles, Edited, H5ad, H5adEdit, edit_h5ad};
 use crate::io::held::Held;
 use crate::io::output::same_file;
 use crate::pipeline::annotate::mark::{Mark, check_listed, marks};
@@ -51,6 +51,7 @@ pub struct Stripped {
 /// if the file is changed in place and another process uses it.
 pub fn strip(source: &Path, out: &Path, key: Option<&str>) -> Result<Stripped> {
     // First, so that a file that is no `.h5ad` is reported as such.
+    DataFiles::find(source)?.check_one("strip")?;
     drop(H5ad::open(source)?);
     let held = if same_file(source, out) { Some(Held::take(source)?) } else { None };
     let opened = H5ad::open(source)?;

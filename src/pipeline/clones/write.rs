@@ -43,6 +43,7 @@ pub fn write_clone_scores(
         file: "model.json".into(),
         path: String::new(),
         sha256: json_sha256(&model.header)?,
+        files: Vec::new(),
         cells: model.cells.len(),
         genes: model.genes.len(),
     };

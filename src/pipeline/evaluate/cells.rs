@@ -3,7 +3,7 @@
 use rand::seq::index;
 
 use crate::error::{Error, Result};
-use crate::io::file;
+use crate::io::hashed::Hashed;
 use crate::io::run::InputRecord;
 use crate::pipeline::evaluate::halves::second_half;
 use crate::pipeline::evaluate::options::EvaluateOptions;
@@ -11,7 +11,7 @@ use crate::pipeline::fit::Plan;
 use crate::pipeline::fit::growth::Given;
 use crate::pipeline::fit::oddities::{Taking, say_values};
 use crate::pipeline::fit::options::ValuesChoice;
-use crate::pipeline::fit::selection::{Selection, file_name};
+use crate::pipeline::fit::selection::Selection;
 use crate::pipeline::shared::coordinates::Raw;
 use crate::pipeline::shared::notes::say_without_batch;
 use crate::progress::{self, Progress, Silent};
@@ -39,7 +39,7 @@ pub(super) struct Cells {
 
 impl Cells {
     /// Reads the values of the cells of `plan`, at most `cells_per_time` of each time. Computes the hash
-    /// of the file unless a fit before knows it (`sha256`).
+    /// of the file unless a fit before knows it (`known`).
     ///
     /// # Errors
     /// Those of reading the file; an unknown column of batches; [`Error::EmptyTime`];
@@ -47,7 +47,7 @@ impl Cells {
     pub(super) fn read(
         plan: &Plan,
         options: &EvaluateOptions,
-        sha256: Option<&str>,
+        known: Option<&Hashed>,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
         let (opened, fit) = (plan.file(), &options.fit);
@@ -72,20 +72,14 @@ impl Cells {
         let names = selection.cell_names(opened)?;
         // A fit before has noted it.
         let mut silent = Silent;
-        let told: &mut dyn Progress = if sha256.is_some() { &mut silent } else { &mut *progress };
+        let told: &mut dyn Progress = if known.is_some() { &mut silent } else { &mut *progress };
         let taking = Taking { selection: &selection, cells: &names, options: fit };
         say_values(&seen, taking, opened, told)?;
-        let sha256 = match sha256 {
-            Some(known) => known.to_string(),
-            None => file::sha256(opened.path(), progress)?,
+        let hashed = match known {
+            Some(known) => known.clone(),
+            None => Hashed::of(opened.files(), progress)?,
         };
-        let record = InputRecord {
-            file: file_name(opened.path()),
-            path: opened.path().to_string_lossy().into_owned(),
-            sha256,
-            cells: selection.rows.len(),
-            genes: raw.n_genes(),
-        };
+        let record = hashed.record(opened.path(), selection.rows.len(), raw.n_genes());
         let times = selection.axis.times();
         let number = |time: &f64| times.partition_point(|other| other.total_cmp(time).is_lt());
         let numbers: Vec<usize> = selection.times.iter().map(number).collect();

@@ -31,6 +31,7 @@ pub use write::{check_validation_output, validation_files, write_validation};
 
 use crate::bridge::Property;
 use crate::error::{Error, Result};
+use crate::io::hashed::Hashed;
 use crate::io::run::InputRecord;
 use crate::io::validation::{FORMAT, HeldOutRecord, Validation, ValidationRow};
 use crate::metrics::Drawn;
@@ -148,26 +149,26 @@ impl Plan {
         };
         options.check()?;
         let mut whole = Whole(progress);
-        let evaluated = evaluate_plan(self, &options, Some(&fitted.input_sha256), &mut whole)?;
+        let evaluated = evaluate_plan(self, &options, Some(&fitted.input), &mut whole)?;
         Ok((evaluated, options))
     }
 }
 
-/// Evaluates `plan`. `sha256` is the hash of its file, if a fit has taken it already and has shown the notes on its
+/// Evaluates `plan`. `known` is the hash of its file, if a fit has taken it already and has shown the notes on its
 /// choices.
 fn evaluate_plan(
     plan: &Plan,
     options: &EvaluateOptions,
-    sha256: Option<&str>,
+    known: Option<&Hashed>,
     progress: &mut dyn Progress,
 ) -> Result<Evaluated> {
     let mut progress = Recorder::after(plan.notes(), progress);
-    let cells = Cells::read(plan, options, sha256, &mut progress)?;
+    let cells = Cells::read(plan, options, known, &mut progress)?;
     let held_out = cells.held_out(&options.at)?;
     let parts = held_out.iter().map(|&k| cells.times()[k].to_string()).collect();
     let division = Division::even("held-out times", parts);
     let all = share::divided(&division, &mut progress, &mut |range, progress| {
-        let is_repeated = sha256.is_some();
+        let is_repeated = known.is_some();
         let asked = range.map(|number| (number, held_out[number]));
         asked
             .map(|(number, k)| {

@@ -1,27 +1,27 @@
-//! The hash of a file, computed in parallel to other work on it.
+//! The hash of the data of a fit, computed in parallel to other work on them.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 
 use crate::error::Result;
-use crate::io::file;
+use crate::io::h5ad::DataFiles;
+use crate::io::hashed::Hashed;
 use crate::progress::{Event, Progress, report};
 
 /// Does `work` and computes the SHA-256 of `input` in a second thread. After the work, `progress`
 /// hears the events of the hashing that is left.
 ///
-/// Returns the hash in hexadecimal digits and the result of `work`.
+/// Returns the hash and the result of `work`.
 ///
 /// # Errors
-/// Those of `work` and of [`file::sha256`]; [`crate::Error::Cancelled`]. The first error also ends the
+/// Those of `work` and of [`Hashed::of`]; [`crate::Error::Cancelled`]. The first error also ends the
 /// hashing.
 pub(super) fn beside_hash<T>(
-    input: &Path,
+    input: &DataFiles,
     progress: &mut dyn Progress,
     work: impl FnOnce(&mut dyn Progress) -> Result<T>,
-) -> Result<(String, T)> {
-    beside(progress, work, |progress| file::sha256(input, progress))
+) -> Result<(Hashed, T)> {
+    beside(progress, work, |progress| Hashed::of(input, progress))
 }
 
 /// Does `work` in this thread and `aside` in a second one. The events of `aside` wait in a channel
@@ -114,12 +114,14 @@ mod tests {
             report(progress, Event::Note { text: "read".into() })?;
             Ok(7)
         };
-        let (hash, seven) = beside_hash(&path, &mut progress, work).unwrap();
-        assert_eq!((hash, seven), (file::sha256(&path, &mut Silent).unwrap(), 7));
+        let data = DataFiles::find(&path).unwrap();
+        let (hash, seven) = beside_hash(&data, &mut progress, work).unwrap();
+        assert_eq!((hash, seven), (Hashed::of(&data, &mut Silent).unwrap(), 7));
         let steps = progress.told.iter().filter(|event| matches!(event, Event::Step { .. }));
         assert_eq!(steps.count(), 3);
         assert!(matches!(progress.told[0], Event::Note { .. }));
         assert_eq!(progress.told.last(), Some(&Event::End));
-        assert!(beside_hash(&folder.path().join("none"), &mut progress, |_| Ok(())).is_err());
+        let none = DataFiles::find(&folder.path().join("none")).unwrap();
+        assert!(beside_hash(&none, &mut progress, |_| Ok(())).is_err());
     }
 }

@@ -11,7 +11,7 @@ use crate::pipeline::fit::growth::{Given, GrowthPrior, given};
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::selection::{Selection, select};
 use crate::pipeline::shared::recorder::Recorder;
-use crate::progress::Progress;
+use crate::progress::{Progress, note};
 
 /// A fit before it runs: the open file, and the cells, times and growth that are chosen in it.
 ///
@@ -47,7 +47,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Opens `input`, selects the cells that `options` names, and reads their times and growth.
+    /// Opens `input` (a file, or a folder or list of files), selects the cells that `options` names, and reads their times and growth.
     ///
     /// Notes about the selection go to `progress` once. The plan keeps them for the run records
     /// of everything that is made from it.
@@ -60,6 +60,9 @@ impl Plan {
         options.check()?;
         let mut progress = Recorder::new(progress);
         let file = H5ad::open(input)?;
+        for text in file.notes()? {
+            note(&mut progress, text)?;
+        }
         let selection = select(&file, options, &mut progress)?;
         options.reference.check_times(&selection.axis)?;
         let unasked = options.growth.prior == GrowthPrior::Auto;

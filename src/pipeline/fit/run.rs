@@ -8,12 +8,12 @@ use ndarray::Array1;
 use crate::bridge::{Property, Stop};
 use crate::data::TimeSeries;
 use crate::error::Result;
-use crate::io::file;
+use crate::io::hashed::{Hashed, n_bytes};
 use crate::io::lock::FolderLock;
 use crate::io::model::{
     Choices, FileRecord, Header, Interval, Model, PartialModel, Published, check_output, recover,
 };
-use crate::io::run::{InputRecord, OutputRecord, RunRecord, to_value, write_json};
+use crate::io::run::{OutputRecord, RunRecord, to_value, write_json};
 use crate::pipeline::fit::auto_growth::{Search, or_off, say_off};
 use crate::pipeline::fit::coupling::choose;
 use crate::pipeline::fit::growth::Given;
@@ -24,7 +24,7 @@ use crate::pipeline::fit::oddities::{Oddities, Taking, say_values};
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::plan::Plan;
 use crate::pipeline::fit::scale::Spread;
-use crate::pipeline::fit::selection::{check_extent, file_name, named};
+use crate::pipeline::fit::selection::{check_extent, named};
 use crate::pipeline::fit::solve::Task;
 use crate::pipeline::fit::units::Units;
 use crate::pipeline::fit::write::{header, interval_record, plan_hash};
@@ -48,8 +48,8 @@ pub struct FitSummary {
     pub intervals: Vec<Interval>,
     /// The folder of the model.
     pub out: PathBuf,
-    /// SHA-256 of the file that was fitted.
-    pub input_sha256: String,
+    /// The hash of the file that was fitted, with those of the files of a course.
+    pub input: Hashed,
     /// The lock of the folder. No other process writes to the folder before the last clone of the
     /// lock is dropped.
     pub lock: Arc<FolderLock>,
@@ -148,9 +148,9 @@ impl Plan {
         let mut progress = Recorder::after(&self.notes, &mut *listener);
         let Self { file, options, selection, .. } = self;
         let path = file.path();
-        let Ready { sha256, n_genes: n_genes_read, mut prepared, cells } =
+        let Ready { hashed, n_genes: n_genes_read, mut prepared, cells } =
             self.ready(running, &mut progress)?;
-        let plan = plan_hash(&sha256, options)?;
+        let plan = plan_hash(&hashed.sha256, options)?;
         let taking = Taking { selection, cells: &cells, options };
         let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
         // Bridges do not use growth that nobody asked for.
@@ -158,7 +158,8 @@ impl Plan {
         let growth = prepared.growth.as_ref();
         let units = units(&series, taking, growth, &mut progress)?;
         check_extent(path, &cells, prepared.points.view(), units.scale)?;
-        let record = FileRecord { bytes: Some(file::open(path)?.1), sha256: sha256.clone() };
+        let bytes = Some(n_bytes(file.files())?);
+        let record = FileRecord { bytes, sha256: hashed.sha256.clone() };
         let header = header(&units, selection, &prepared, options, plan);
         let coupling = choose(&prepared, &selection.times, options, &mut progress)?;
         let (file, coupling_epsilon) = (Some(record), coupling.epsilon);
@@ -171,13 +172,7 @@ impl Plan {
         drop(task);
         drop(series);
 
-        let input = InputRecord {
-            file: file_name(path),
-            path: path.to_string_lossy().into_owned(),
-            sha256,
-            cells: cells.len(),
-            genes: n_genes_read,
-        };
+        let input = hashed.clone().record(path, cells.len(), n_genes_read);
         let model = Model {
             header,
             cells,
@@ -190,12 +185,12 @@ impl Plan {
         let mut run = RunRecord::new("fit", input, to_value(options)?);
         run.notes = progress.into_notes();
         let (scree, coupling) = (prepared.scree.as_ref(), coupling.noise.as_ref());
-        let run = complete(&partial, &model, Choices { scree, coupling }, run)?;
+        complete(&partial, &model, Choices { scree, coupling }, run)?;
         // `run.json` does not contain these notes: it must not depend on what was in the folder before.
         say(&partial.publish()?, listener)?;
         let Model { header, intervals, .. } = model;
-        let (out, input_sha256) = (out.to_path_buf(), run.input.sha256);
-        Ok(FitSummary { header, intervals, out, input_sha256, lock })
+        let (out, input) = (out.to_path_buf(), hashed);
+        Ok(FitSummary { header, intervals, out, input, lock })
     }
 
     /// Reads the values of the selected cells, learns their coordinates, and notes their oddities.
@@ -205,11 +200,11 @@ impl Plan {
     pub(super) fn ready(&self, running: Running, progress: &mut dyn Progress) -> Result<Ready> {
         let Self { file, options, selection, .. } = self;
         let read = |progress: &mut dyn Progress| self.prepare(running, progress);
-        let (sha256, (n_genes, prepared)) = beside_hash(file.path(), progress, read)?;
+        let (hashed, (n_genes, prepared)) = beside_hash(file.files(), progress, read)?;
         let cells = selection.cell_names(file)?;
         let taking = Taking { selection, cells: &cells, options };
         say_values(&prepared.seen, taking, file, progress)?;
-        Ok(Ready { sha256, n_genes, prepared, cells })
+        Ok(Ready { hashed, n_genes, prepared, cells })
     }
 
     /// Reads the values of the selected cells and learns their coordinates; also the number of genes
@@ -274,8 +269,8 @@ impl Plan {
 
 /// Everything that a fit reads of its cells.
 pub(super) struct Ready {
-    /// SHA-256 of the file.
-    pub(super) sha256: String,
+    /// The hash of the file, or of the files of a course.
+    pub(super) hashed: Hashed,
     /// Number of genes of the matrix that was read; zero with an embedding.
     pub(super) n_genes: usize,
     /// Coordinates and growth of the selected cells.

@@ -10,8 +10,8 @@ pub use report::{
 
 use crate::data::{Column, time};
 use crate::error::Result;
-use crate::io::file;
 use crate::io::h5ad::{H5ad, MatrixInfo, MatrixSource, StorageFormat, duplicates};
+use crate::io::hashed::n_bytes;
 use crate::preprocess::{Values as Scale, survey};
 use crate::progress::Silent;
 
@@ -34,7 +34,7 @@ const DISTINCT_TIMES: std::ops::RangeInclusive<usize> = 2..=50;
 /// more.
 const MOST_TIMES: usize = 1000;
 
-/// Reads the annotation of the file `path` and a sample of 524 288 values of each matrix.
+/// Reads the annotation of the file `path`, or of the files of a folder or list, and a sample of 524 288 values of each matrix.
 ///
 /// Parts that cannot be read are reported with the reason. Only a file that cannot be opened as an
 /// `.h5ad` is an error.
@@ -56,7 +56,8 @@ const MOST_TIMES: usize = 1000;
 pub fn inspect(path: &Path) -> Result<Inspection> {
     // Opened first: the error of opening names the kind of a file that is no `.h5ad`.
     let file = H5ad::open(path)?;
-    let n_bytes = file::open(path)?.1;
+    let n_bytes = n_bytes(file.files())?;
+    let files = if file.files().is_course() { file.files().paths().to_vec() } else { Vec::new() };
     let matrices: Vec<MatrixReport> =
         file.matrices()?.iter().map(|source| matrix_report(&file, source)).collect();
     let mut obs = Vec::new();
@@ -91,6 +92,8 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     let can_run = abilities(&matrices, &time_columns, &embeddings);
     Ok(Inspection {
         file: path.to_path_buf(),
+        files,
+        remarks: file.notes()?,
         n_bytes,
         written_by: file.dialect()?.to_string(),
         encoding: file.encoding(),

@@ -12,9 +12,15 @@ use crate::preprocess::{Values as Scale, ValuesEvidence};
 /// [`crate::pipeline::inspect`] returns it, and has an example.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
-    /// The path of the file.
+    /// The path of the file, or of the folder or list of a course in several files.
     pub file: PathBuf,
-    /// The size of the file in bytes.
+    /// The files of a course in several files; none for one file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<PathBuf>,
+    /// Notes on several files that are read as one: their cells, changed names, columns that some lack.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+    /// The size of the file, or of all files, in bytes.
     pub n_bytes: u64,
     /// The versions of anndata that write such files.
     pub written_by: String,

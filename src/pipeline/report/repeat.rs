@@ -144,6 +144,7 @@ mod tests {
             file: "c.h5ad".into(),
             path: "data/it's.h5ad".into(),
             sha256: String::new(),
+            files: Vec::new(),
             cells: 1,
             genes: 1,
         };

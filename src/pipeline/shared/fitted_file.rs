@@ -314,7 +314,9 @@ fn place(model: &OpenModel, progress: &mut dyn Progress) -> Result<Option<PathBu
     let beside = model.folder().parent().map(|parent| parent.join(&input.file));
     let places = [Some(PathBuf::from(&input.path)), Some(PathBuf::from(&input.file)), beside];
     let mut changed = None;
-    for path in places.into_iter().flatten().filter(|path| path.is_file()) {
+    // A course in several files may be a folder.
+    let is_there = |path: &PathBuf| path.is_file() || !input.files.is_empty() && path.is_dir();
+    for path in places.into_iter().flatten().filter(is_there) {
         let recorded = model.header.fitted_file(model.folder())?;
         match compare(&path, &recorded, model.folder(), progress)? {
             Identity::Same => return Ok(Some(path)),

@@ -35,6 +35,7 @@ pub fn write_recorded<T>(
         file: "model.json".into(),
         path: String::new(),
         sha256: json_sha256(&model.header)?,
+        files: Vec::new(),
         cells: model.cells.len(),
         genes: model.genes.len(),
     };
@@ -59,7 +60,7 @@ pub fn write_recorded_without_model<T>(
     let unread = is_stream(out) || is_stream(source);
     let sha256 = if unread { String::new() } else { hash()? };
     let (file, path) = (file_name(source), source.to_string_lossy().into_owned());
-    let input = InputRecord { file, path, sha256, cells: 0, genes: 0 };
+    let input = InputRecord { file, path, sha256, files: Vec::new(), cells: 0, genes: 0 };
     recorded::publish(out, RunRecord::new(command, input, to_value(options)?), write)
 }
 

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::io::file;
+use crate::io::h5ad::DataFiles;
+use crate::io::hashed::Hashed;
 use crate::progress::Progress;
 
 /// The hashes that were computed so far, by the real path of each file.
@@ -24,6 +26,21 @@ impl Hashes {
         let hash = file::sha256(path, progress)?;
         self.0.insert(real, hash.clone());
         Ok(hash)
+    }
+
+    /// The hash of the course in several files for which `path` stands; `None` if it cannot be found any more.
+    ///
+    /// # Errors
+    /// As [`file::sha256`].
+    pub(super) fn of_course(
+        &mut self,
+        path: &Path,
+        progress: &mut dyn Progress,
+    ) -> Result<Option<String>> {
+        // A file of the list may be missing; the record names it too.
+        let Ok(data) = DataFiles::find(path) else { return Ok(None) };
+        let hashed = Hashed::with(&data, |path| self.of(path, progress))?;
+        Ok(Some(hashed.sha256))
     }
 }
 

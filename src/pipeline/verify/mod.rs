@@ -156,8 +156,9 @@ pub fn verify(path: &Path, progress: &mut dyn Progress) -> Result<Vec<CheckedRec
 
 /// Compares one file: at the first of its places with the recorded hash, or at the first where there is a file.
 fn check(place: &Place, hashes: &mut Hashes, progress: &mut dyn Progress) -> Result<CheckedFile> {
-    let Place { candidates, elsewhere, is_output, sha256, annotated } = place;
-    let there: Vec<&PathBuf> = candidates.iter().filter(|path| path.is_file()).collect();
+    let Place { candidates, elsewhere, is_output, sha256, annotated, is_course } = place;
+    let is_there = |path: &&PathBuf| path.is_file() || *is_course && path.is_dir();
+    let there: Vec<&PathBuf> = candidates.iter().filter(is_there).collect();
     let expected = candidates.first().cloned().unwrap_or_default();
     let of = |path: &Path, state| CheckedFile {
         path: path.to_path_buf(),
@@ -168,6 +169,17 @@ fn check(place: &Place, hashes: &mut Hashes, progress: &mut dyn Progress) -> Res
     };
     if sha256.is_empty() {
         return Ok(of(there.first().map_or(&expected, |path| *path), FileState::NotRecorded));
+    }
+    if *is_course {
+        for path in &there {
+            if hashes.of_course(path, progress)?.as_ref() == Some(sha256) {
+                return Ok(of(path, FileState::Same));
+            }
+        }
+        return Ok(match there.first() {
+            Some(path) => of(path, FileState::Changed),
+            None => of(&expected, FileState::Missing),
+        });
     }
     let further = elsewhere.iter().filter(|path| path.is_file());
     let all: Vec<&PathBuf> = there.iter().copied().chain(further).collect();
@@ -200,7 +212,8 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
+    use crate::io::hashed::Hashed;
+    use crate::io::run::{OutputRecord, RunRecord, write_json};
     use crate::progress::Silent;
 
     /// A folder with the file `data`, and a record of the file `out/a.csv` made from it.
@@ -213,8 +226,7 @@ mod tests {
         fs::write(at("out/a.csv"), "a").unwrap();
         let of = |name: &str| OutputRecord::of(folder.path(), name).unwrap();
         let sha256 = sha256.unwrap_or_else(|| of("data").sha256);
-        let input =
-            InputRecord { file: "data".into(), path: String::new(), sha256, cells: 1, genes: 1 };
+        let input = Hashed { sha256, files: Vec::new() }.record(Path::new("data"), 1, 1);
         let mut run = RunRecord::new("fit", input, serde_json::Value::Null);
         run.inputs.push(of("genes.txt"));
         run.outputs.push(OutputRecord::of(&at("out"), "a.csv").unwrap());

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::error::{Error, Result};
 use crate::io::file::{folder_entries, read_text};
 use crate::io::identity::annotated;
-use crate::io::run::{LONGEST_JSON, OutputRecord, RunRecord, damaged};
+use crate::io::run::{LONGEST_JSON, OutputRecord, RunRecord, damaged, read_json};
 
 /// The input of commands that read a model: its header.
 const HEADER: &str = "model.json";
@@ -34,13 +34,15 @@ pub(super) struct Place {
     pub(super) sha256: String,
     /// Hashes that the file has after an annotation by sbcell.
     pub(super) annotated: Vec<String>,
+    /// Whether it is a course in several files: a folder, or a list of files.
+    pub(super) is_course: bool,
 }
 
 impl Place {
     /// The place of an input that nothing annotates.
     fn read(candidates: Vec<PathBuf>, sha256: String) -> Self {
         let (elsewhere, annotated) = (Vec::new(), Vec::new());
-        Self { candidates, elsewhere, is_output: false, sha256, annotated }
+        Self { candidates, elsewhere, is_output: false, sha256, annotated, is_course: false }
     }
 
     /// The place of an input that its record names `path`, for a record in `folder`.
@@ -166,9 +168,14 @@ impl Record {
         let candidates = candidates.into_iter().filter(|path| !own.contains(path)).collect();
         let elsewhere = elsewhere.into_iter().filter(|path| !own.contains(path)).collect();
         let annotated = if command == "fit" { annotated(folder) } else { Vec::new() };
-        let first = Place { annotated, elsewhere, ..Place::read(candidates, input.sha256) };
-        let others =
-            inputs.into_iter().map(|input| Place::named(&input.file, input.sha256, folder));
+        let is_course = !input.files.is_empty();
+        let first =
+            Place { annotated, elsewhere, is_course, ..Place::read(candidates, input.sha256) };
+        let others = input
+            .files
+            .into_iter()
+            .chain(inputs)
+            .map(|input| Place::named(&input.file, input.sha256, folder));
         let written = outputs.into_iter().map(|output| written(output, folder));
         let places = std::iter::once(first).chain(others).chain(written).collect();
         Self { command, sbcell, cpu, arguments, named: None, places }
@@ -191,12 +198,18 @@ impl Record {
                 let is_data = name == "data";
                 let path = if is_data { &data } else { &name };
                 let annotated = if is_data { annotated(&folder.join(MODEL)) } else { Vec::new() };
-                read.push(Place { annotated, ..Place::named(path, sha256, folder) });
+                let is_course = is_data && has_course(&folder.join(MODEL));
+                read.push(Place { annotated, is_course, ..Place::named(path, sha256, folder) });
             }
             wrote.extend(outputs.into_iter().map(|output| written(output, folder)));
         }
         Self { command, sbcell, cpu, arguments, named, places: [read, wrote].concat() }
     }
+}
+
+/// Whether the model in `folder` was fitted on a course in several files.
+fn has_course(folder: &Path) -> bool {
+    read_json::<RunRecord>(&folder.join("run.json")).is_ok_and(|run| !run.input.files.is_empty())
 }
 
 /// The place of an output, which its record names relative to itself.

@@ -9,14 +9,15 @@ use sha2::{Digest, Sha256};
 use crate::bridge::Property;
 use crate::data::TimeSeries;
 use crate::error::Result;
-use crate::io::file;
+use crate::io::file::hex;
 use crate::io::h5ad::H5ad;
+use crate::io::hashed::n_bytes;
 use crate::io::lock::FolderLock;
 use crate::io::model::{
     Choices, ConditionRecord, ConditionsRecord, FileRecord, Model, PartialConditions, PartialModel,
     check_conditions_output, read_header, recover,
 };
-use crate::io::run::{InputRecord, RunRecord, to_value};
+use crate::io::run::{RunRecord, to_value};
 use crate::pipeline::fit::choose::choose;
 use crate::pipeline::fit::conditions::courses::{ConditionCourse, Conditions};
 use crate::pipeline::fit::coupling::{self, ChosenCoupling};
@@ -27,7 +28,7 @@ use crate::pipeline::fit::options::Noise;
 use crate::pipeline::fit::plan::Plan;
 use crate::pipeline::fit::route::Route;
 use crate::pipeline::fit::run::{FitSummary, Ready, Running, complete, say, units};
-use crate::pipeline::fit::selection::{check_extent, file_name};
+use crate::pipeline::fit::selection::check_extent;
 use crate::pipeline::fit::solve::Task;
 use crate::pipeline::fit::units::Units;
 use crate::pipeline::fit::write::{header, plan_hash};
@@ -129,10 +130,12 @@ impl Plan {
         let mut progress = Recorder::after(&notes, &mut *listener);
         let ready = self.ready(running, &mut progress)?;
         let units = self.common_units(&ready, &mut progress)?;
-        let path = self.file.path();
-        let hash =
-            hash_of(&plan_hash(&ready.sha256, &self.options)?, &to_value(conditions.options())?);
-        let file = FileRecord { bytes: Some(file::open(path)?.1), sha256: ready.sha256.clone() };
+        let hash = hash_of(
+            &plan_hash(&ready.hashed.sha256, &self.options)?,
+            &to_value(conditions.options())?,
+        );
+        let bytes = Some(n_bytes(self.file.files())?);
+        let file = FileRecord { bytes, sha256: ready.hashed.sha256.clone() };
         let (plan, resume) = (self, running.resume);
         let times = &self.selection.times;
         let coupling = coupling::choose(&ready.prepared, times, &self.options, &mut progress)?;
@@ -157,8 +160,8 @@ impl Plan {
         let of = |((plan, model), course): ((Plan, Model), &ConditionCourse)| {
             let Model { header, intervals, .. } = model;
             let (out, lock) = (out.join(&course.folder), Arc::clone(&lock));
-            let input_sha256 = common.ready.sha256.clone();
-            let summary = FitSummary { header, intervals, out, input_sha256, lock };
+            let input = common.ready.hashed.clone();
+            let summary = FitSummary { header, intervals, out, input, lock };
             FittedCondition { name: course.name.clone(), plan, summary }
         };
         let conditions = fitted.into_iter().zip(courses).map(of).collect();
@@ -262,13 +265,8 @@ impl Common<'_> {
         }
         let intervals = intervals(&task, &partial, &mut progress)?;
         let path = self.plan.file.path();
-        let input = InputRecord {
-            file: file_name(path),
-            path: path.to_string_lossy().into_owned(),
-            sha256: self.ready.sha256.clone(),
-            cells: course.places.len(),
-            genes: self.ready.n_genes,
-        };
+        let hashed = self.ready.hashed.clone();
+        let input = hashed.record(path, course.places.len(), self.ready.n_genes);
         let cells = course.places.iter().map(|&place| self.ready.cells[place].clone()).collect();
         let model = Model {
             header,
@@ -309,7 +307,7 @@ fn hash_of(of: &str, what: &serde_json::Value) -> String {
     let mut hash = Sha256::new();
     hash.update(of);
     hash.update(what.to_string());
-    file::hex(&hash.finalize())
+    hex(&hash.finalize())
 }
 
 #[cfg(test)]
