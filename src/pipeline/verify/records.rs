@@ -166,7 +166,7 @@ impl Record {
         let candidates = candidates.into_iter().filter(|path| !own.contains(path)).collect();
         let elsewhere = elsewhere.into_iter().filter(|path| !own.contains(path)).collect();
         let annotated = if command == "fit" { annotated(folder) } else { Vec::new() };
-        let first = Place { annotated, elsewhere, ..Place::read(candidates, input.sha256) };
+        let first = Place { elsewhere, annotated, ..Place::read(candidates, input.sha256) };
         let others =
             inputs.into_iter().map(|input| Place::named(&input.file, input.sha256, folder));
         let written = outputs.into_iter().map(|output| written(output, folder));
