@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::progress::{self, Event, Progress};
 
-/// What a process does with a computation that was divided.
+/// The share of a process in a computation that was divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Duty {
     /// Computes all parts.
@@ -81,7 +81,7 @@ impl Division {
 /// }
 /// ```
 pub trait Sharing: std::fmt::Debug + Send {
-    /// What this process does with the computation.
+    /// The share of this process in the computation.
     ///
     /// # Errors
     /// Those of the receiver, such as parts that do not belong to its plan.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args};
-use sbcell::error::bytes_in_words;
+use sbcell::error::{UnitMemory, bytes_in_words};
 use sbcell::io::work_plan::{Parts, PlannedInput, Unit, WorkPlan};
 use sbcell::platform::memory::{Memory, of_slurm};
 use sbcell::share::Duty;
@@ -223,7 +223,7 @@ fn not_divided(command: &[String]) -> Error {
     Error::Parameter { name: "command", must, got: command.join(" ") }
 }
 
-/// What the units of a plan need, in words.
+/// Memory and time of the units of a plan, in words.
 fn needs(plan: &WorkPlan) -> Option<String> {
     let threads = plan.threads?;
     let most = |values: Vec<f64>| values.into_iter().reduce(f64::max);
@@ -252,12 +252,10 @@ fn check_memory(unit: &Unit) -> Result<()> {
     let places = [(job, "this job of Slurm"), (limit, "this container"), (total, "this machine")];
     let known = places.into_iter().filter_map(|(bytes, place)| Some((bytes?, place)));
     match known.min_by_key(|(bytes, _)| *bytes) {
-        Some((given, place)) if given < needed => Err(Error::UnitMemory {
-            unit: unit.unit,
-            needed: needed as f64,
-            given: given as f64,
-            place,
-        }),
+        Some((given, place)) if given < needed => {
+            let (needed, given) = (needed as f64, given as f64);
+            Err(Error::UnitMemory(UnitMemory { unit: unit.unit, needed, given, place }))
+        }
         _ => Ok(()),
     }
 }

@@ -155,8 +155,8 @@ impl Error {
                  (the parameter `n_pcs`) or cells (the parameter `obs_filter`)"
                     .into(),
             ),
-            Self::UnitMemory { .. } => Some(
-                "ask for more memory (Slurm: `--mem`), or do the unit on a larger machine; the plan has the memory of \
+            Self::UnitMemory(_) => Some(
+                "ask Slurm for more memory, or do the unit on a larger machine; the plan has the memory of \
                  each unit as `memory_bytes`"
                     .into(),
             ),

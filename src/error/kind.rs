@@ -72,7 +72,7 @@ impl Error {
             | Self::EmbeddingNotFinite { .. }
             | Self::Overflows { .. }
             | Self::NotFinite { .. } => Kind::Unreadable,
-            Self::Memory { .. } | Self::UnitMemory { .. } => Kind::Memory,
+            Self::Memory { .. } | Self::UnitMemory(_) => Kind::Memory,
             Self::Cancelled => Kind::Cancelled,
             _ => Kind::Failed,
         }

@@ -16,12 +16,13 @@ pub use kind::Kind;
 pub use near::{did_you_mean, nearest};
 #[doc(hidden)]
 pub use visible::{is_hidden, visible, visible_json, visible_lines};
-pub use words::GeneNames;
 pub(crate) use words::shell_word;
+pub use words::{GeneNames, UnitMemory};
 #[doc(hidden)]
 pub use words::{bytes_in_words, number};
 use words::{
-    first_few, in_file_but, list, listed, one_of, one_or_none, process, some_cells, table, there,
+    first_few, in_file_but, list, listed, memory_beyond, one_of, one_or_none, process, some_cells,
+    table, there,
 };
 
 /// The result type of the crate, with [`Error`] as its error.
@@ -152,11 +153,7 @@ pub enum Error {
         gene: String,
     },
     /// A fit needs more memory than it may use.
-    #[error(
-        "this fit needs about {} of memory, more than the {} allowed",
-        bytes_in_words(*needed),
-        bytes_in_words(*promised)
-    )]
+    #[error("this fit needs {} allowed", memory_beyond(*needed, *promised))]
     Memory {
         /// Estimated peak of the memory, in bytes.
         needed: f64,
@@ -164,21 +161,8 @@ pub enum Error {
         promised: f64,
     },
     /// A unit of a plan needs more memory than there is.
-    #[error(
-        "unit {unit} needs about {} of memory, more than the {} that {place} has",
-        bytes_in_words(*needed),
-        bytes_in_words(*given)
-    )]
-    UnitMemory {
-        /// Number of the unit.
-        unit: usize,
-        /// Memory that the plan foretells, in bytes.
-        needed: f64,
-        /// Memory that there is, in bytes.
-        given: f64,
-        /// What has it: `this machine`, `this container`, `this job of Slurm`.
-        place: &'static str,
-    },
+    #[error("{0}")]
+    UnitMemory(UnitMemory),
     /// The operating system refused a file operation.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {

@@ -1,6 +1,6 @@
 //! Lists and numbers as text in messages.
 
-use std::fmt;
+use std::fmt::{self, Display, Formatter};
 
 use crate::error::visible;
 
@@ -128,6 +128,39 @@ pub(super) fn list(names: &[String]) -> String {
 /// " and 3 more" if a list of `n` is longer than [`SHOWN`].
 fn and_more(n: usize) -> String {
     if n > SHOWN { format!(" and {} more", n - SHOWN) } else { String::new() }
+}
+
+/// `about 2.0 GB of memory, more than the 1.0 GB`.
+pub(super) fn memory_beyond(needed: f64, given: f64) -> String {
+    let [needed, given] = [needed, given].map(bytes_in_words);
+    format!("about {needed} of memory, more than the {given}")
+}
+
+/// A unit of a plan that needs more memory than there is.
+///
+/// ```
+/// use sbcell::error::UnitMemory;
+///
+/// let found = UnitMemory { unit: 3, needed: 2e9, given: 1e9, place: "this machine" };
+/// assert!(found.to_string().starts_with("unit 3 needs about"));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UnitMemory {
+    /// Number of the unit.
+    pub unit: usize,
+    /// Memory that the plan foretells, in bytes.
+    pub needed: f64,
+    /// Memory that there is, in bytes.
+    pub given: f64,
+    /// The place that has it: `this machine`, `this container`, `this job of Slurm`.
+    pub place: &'static str,
+}
+
+impl Display for UnitMemory {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let Self { unit, needed, given, place } = *self;
+        write!(out, "unit {unit} needs {} that {place} has", memory_beyond(needed, given))
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod edge_matrix;
 mod edges;
 mod estimate;
 mod expression;
+mod group_moments;
 mod interventions;
 mod jacobian;
 mod lasso;

@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::grn::course::CourseCells;
-use crate::grn::snapshot_moments::{Interval, MomentFit, Moments, NUGGET, Process};
+use crate::grn::group_moments::{Moments, NUGGET};
+use crate::grn::snapshot_moments::{Interval, MomentFit, Process};
 use crate::linalg::{Cholesky, product, product_nt, product_tn};
 
 /// Smallest variance of a target that its regulators leave, for a target of unit variance.

@@ -1,16 +1,14 @@
 //! A linear drift that carries the mean and covariance of each group of cells to those of the next.
 
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::grn::course::CourseCells;
 use crate::grn::edge_matrix::EdgeMatrix;
+use crate::grn::group_moments::Moments;
 use crate::grn::moment_targets::Fitted;
 use crate::linalg::{Cholesky, Lbfgs, product, product_nt, product_tn};
-
-/// Added to every variance, in units of the variance of a gene, so that covariances are invertible.
-pub(super) const NUGGET: f64 = 1e-3;
 
 /// Variance of the noise per mean interval at which the fit starts.
 const FIRST_NOISE: f64 = 0.1;
@@ -66,17 +64,6 @@ impl Default for MomentFit {
     fn default() -> Self {
         Self { penalty: 0.1, held_out: true, rounds: 3, floor: 0.05, n_substeps: 1, max_steps: 150 }
     }
-}
-
-/// Mean `(N)` and covariance `(N, N)` of the standardised genes of some cells.
-#[derive(Debug, Clone)]
-pub(super) struct Moments {
-    pub(super) mean: Array1<f64>,
-    pub(super) covariance: Array2<f64>,
-    /// Weights of the cells, which sum to one.
-    pub(super) weights: Array1<f64>,
-    /// Effective number of cells, `(Σw)²/Σw²`.
-    n_cells: f64,
 }
 
 /// The moments at both ends of an interval of length `length`.
@@ -319,27 +306,6 @@ impl System {
             *slot += penalty * a;
         }
         total
-    }
-}
-
-impl Moments {
-    /// Weighted moments of the standardised `genes` in the cells `rows`.
-    fn of(
-        cells: &CourseCells<'_>,
-        rows: &[usize],
-        genes: &[usize],
-        weights: ArrayView1<'_, f64>,
-    ) -> Self {
-        let values = cells.expression.standardised(rows).select(Axis(1), genes);
-        let weights: Array1<f64> = rows.iter().map(|&row| weights[row]).collect();
-        let weights = &weights / weights.sum().max(f64::MIN_POSITIVE);
-        let n_cells = 1.0 / weights.dot(&weights).max(f64::MIN_POSITIVE);
-        let mean = weights.dot(&values);
-        let centred = &values - &mean;
-        let weighted = &centred * &weights.view().insert_axis(Axis(1));
-        let mut covariance = product_tn(weighted.view(), centred.view());
-        covariance.diag_mut().mapv_inplace(|variance| variance + NUGGET);
-        Self { mean, covariance, weights, n_cells }
     }
 }
 

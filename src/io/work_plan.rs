@@ -55,7 +55,7 @@ pub struct PlannedInput {
 pub struct Unit {
     /// Place among the units, from 0.
     pub unit: usize,
-    /// What it computes, such as the held-out time.
+    /// Name of its part, such as the held-out time.
     pub part: String,
     /// The file of its result, relative to the plan.
     pub output: PathBuf,
@@ -214,7 +214,7 @@ fn unreadable(path: &Path, problem: String, way_out: &str) -> Error {
     Error::Unreadable { path, problem, way_out }
 }
 
-/// What the unit took that was done while the plan was made. See [`WorkPlan::with_estimates`].
+/// Memory and time of the unit that was done while the plan was made. See [`WorkPlan::with_estimates`].
 ///
 /// ```
 /// use sbcell::io::work_plan::{Trial, WorkPlan};
@@ -255,10 +255,10 @@ impl Announced {
     }
 }
 
-/// What this process does with the parts of a plan.
+/// The role of this process for the parts of a plan.
 #[derive(Debug)]
 enum Role {
-    /// What the plan says.
+    /// Does this part of a plan that is made.
     Of(Duty),
     /// Makes the plan, in which the results of units are in the folder `parts`. With `trial` it also does the unit
     /// with the most work.

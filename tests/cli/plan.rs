@@ -141,7 +141,7 @@ fn a_unit_is_refused_where_there_is_not_enough_memory() {
     };
     let refused = run("2000");
     assert_eq!(refused.code, 5, "{}", refused.stderr);
-    let says = ["unit 0 needs about", "this job of Slurm", "--mem"];
+    let says = ["unit 0 needs about", "this job of Slurm", "ask Slurm for more memory"];
     assert!(says.iter().all(|words| refused.stderr.contains(words)), "{}", refused.stderr);
     assert!(!sandbox.path("plan.parts").exists());
     assert_eq!(run("4000").code, 0);

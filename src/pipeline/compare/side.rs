@@ -9,8 +9,9 @@ use crate::io::model::OpenModel;
 use crate::lineage::{Groups, Resampled};
 use crate::pipeline::compare::edge_cells::EdgeSide;
 use crate::pipeline::compare::options::CompareOptions;
-use crate::pipeline::shared::course_of_cells::{Along, CourseOfCells, Resampling};
+use crate::pipeline::shared::course_of_cells::CourseOfCells;
 use crate::pipeline::shared::expression::Expressed;
+use crate::pipeline::shared::resampling::{Along, Resampling};
 use crate::progress::Progress;
 use crate::rng::Seed;
 

@@ -8,7 +8,7 @@ use crate::data::Snapshot;
 use crate::error::Result;
 use crate::lineage::{Apart, Groups, Lineage, Relabelled, Resampled};
 use crate::pipeline::compare::pair::Pair;
-use crate::pipeline::shared::course_of_cells::Along;
+use crate::pipeline::shared::resampling::Along;
 use crate::progress::Silent;
 
 /// The resampled couplings of one condition between two places, the groups of their times, and the number of

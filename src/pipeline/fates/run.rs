@@ -13,8 +13,9 @@ use crate::pipeline::fates::ends::Ends;
 use crate::pipeline::fates::summary::{FateSummary, n_neighbours, summary, words};
 use crate::pipeline::fates::terminal_auto::{add_columns, states_table};
 use crate::pipeline::shared::cell_sets::GroupAt;
-use crate::pipeline::shared::course_of_cells::{Along, CourseOfCells, Resampling};
+use crate::pipeline::shared::course_of_cells::CourseOfCells;
 use crate::pipeline::shared::notes::{self, Passed};
+use crate::pipeline::shared::resampling::{Along, Resampling};
 use crate::progress::Progress;
 use crate::rng::Seed;
 

@@ -128,14 +128,11 @@ impl Advice {
     /// The command line that draws the scores of held-out times in the folder `validation`. Without a model, times have
     /// no unit.
     pub fn plot_scores(validation: &Path, model: Option<&Path>) -> String {
-        let input = Some(validation);
-        match model {
-            Some(model) => Self::of_model(model).plot("validation", input),
-            None => {
-                let folder = shell_word(&validation.display().to_string());
-                joined(&format!("plot validation {folder}"), &[])
-            }
+        if let Some(model) = model {
+            return Self::of_model(model).plot("validation", Some(validation));
         }
+        let folder = shell_word(&validation.display().to_string());
+        joined(&format!("plot validation {folder}"), &[])
     }
 
     /// The command line that draws a figure of `kind`, from the file `input` unless it is `None`.

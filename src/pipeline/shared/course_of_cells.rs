@@ -10,13 +10,14 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result, number};
 use crate::geometry::Epsilon;
 use crate::io::model::{Interval, Model, OpenModel};
-use crate::lineage::{Apart, Bootstrap, GROUP_NOISE, Groups, Lineage, Resampled, apart};
+use crate::lineage::{Apart, GROUP_NOISE, Groups, Lineage, apart};
 use crate::pipeline::fit::oddities::say_repeated;
 use crate::pipeline::shared::clone_couplings::{Cells, CloneCoupling, CloneLinks};
 use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 use crate::pipeline::shared::fitted_file::Fitted;
 use crate::pipeline::shared::notes;
 use crate::pipeline::shared::process::Process;
+use crate::pipeline::shared::resampling::Resampling;
 use crate::progress::{self, Event, Progress, Within};
 use crate::rng::Seed;
 
@@ -374,36 +375,6 @@ impl CourseOfCells {
     }
 }
 
-/// Couplings of some times of a course.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Along<'l, 'p> {
-    /// The couplings.
-    pub(crate) lineage: &'l Lineage,
-    /// The places of their times in the course.
-    pub(crate) places: &'p [usize],
-}
-
-impl<'l> Along<'l, '_> {
-    /// Bootstrap resamples of the cells of each time, or of their batches.
-    ///
-    /// # Errors
-    /// Those of [`Resampled::new`].
-    pub(crate) fn resampled(
-        self,
-        batches: Option<&[Vec<String>]>,
-        resampling: &Resampling<'_>,
-        progress: &mut dyn Progress,
-    ) -> Result<Resampled<'l>> {
-        let Along { lineage, places } = self;
-        let here = batches.map(|batches| -> Vec<Vec<String>> {
-            places.iter().map(|&place| batches[place].clone()).collect()
-        });
-        let sizes = (0..lineage.times().len()).map(|k| lineage.n_cells(k)).collect();
-        let own: Vec<usize> = (0..lineage.times().len()).collect();
-        Resampled::of(lineage, &resampling.bootstrap(sizes, here.as_deref())?, &own, progress)
-    }
-}
-
 /// The couplings on the way between two times.
 pub(crate) struct Way<'a> {
     /// The couplings.
@@ -477,34 +448,6 @@ fn rows_by_time(model: &Model, process: &Process) -> Vec<Vec<usize>> {
         (0..model.cells.len()).filter(at).collect()
     };
     process.series.times().iter().map(of_time).collect()
-}
-
-/// How the cells of a course are resampled.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Resampling<'a> {
-    /// Path of the fitted file, if it is not where the fit found it.
-    pub(crate) data: Option<&'a str>,
-    /// A column of `obs` whose values are resampled instead of cells.
-    pub(crate) batch: Option<&'a str>,
-    /// Number of resamples.
-    pub(crate) n_resamples: usize,
-    /// Seed of the resamples.
-    pub(crate) seed: u64,
-}
-
-impl Resampling<'_> {
-    /// The draws of times of `sizes` cells, or of their `batches`.
-    ///
-    /// # Errors
-    /// Those of [`Bootstrap::new`].
-    pub(crate) fn bootstrap(
-        &self,
-        sizes: Vec<usize>,
-        batches: Option<&[Vec<String>]>,
-    ) -> Result<Bootstrap> {
-        let seed = Seed(self.seed).child("lineage/resamples", 0);
-        Bootstrap::new(sizes, batches, self.n_resamples, seed)
-    }
 }
 
 /// Equal weights over the cells of each group of `of` at time `place`: one column for each group, with sum one

@@ -25,6 +25,7 @@ pub(super) mod population_file;
 pub(super) mod process;
 pub(super) mod recorded;
 pub(super) mod recorder;
+pub(super) mod resampling;
 pub(super) mod score_files;
 pub(super) mod states;
 pub(super) mod unique_names;

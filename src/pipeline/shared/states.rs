@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::io::model::OpenModel;
 use crate::lineage::{Groups, MacrostateOptions, Macrostates, Side};
-use crate::pipeline::shared::course_of_cells::{Along, CourseOfCells, Resampling};
+use crate::pipeline::shared::course_of_cells::CourseOfCells;
+use crate::pipeline::shared::resampling::{Along, Resampling};
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 

@@ -11,9 +11,10 @@ use crate::io::table::{Cells, Table};
 use crate::lineage::{Groups, Transitions, transitions as between};
 use crate::metrics::Estimate;
 use crate::pipeline::shared::cell_sets::GroupAt;
-use crate::pipeline::shared::course_of_cells::{Along, CourseOfCells, Resampling};
+use crate::pipeline::shared::course_of_cells::CourseOfCells;
 use crate::pipeline::shared::notes::{self, Passed};
 use crate::pipeline::shared::recorder::Within;
+use crate::pipeline::shared::resampling::{Along, Resampling};
 use crate::pipeline::transitions::TransitionOptions;
 use crate::progress::Progress;
 use crate::share::{self, Division};
@@ -139,7 +140,7 @@ pub fn transitions(
     Ok(FoundTransitions { long, wide: wide(&shown), shown })
 }
 
-/// What the pairs of times have in common.
+/// The cells, groups and resamples of all pairs of times.
 struct Job<'a> {
     course: &'a CourseOfCells,
     groups: &'a Groups,
