@@ -6,18 +6,20 @@ usage() {
     cat << 'END'
 Divide a command of sbcell into units, and do them as a job array of Slurm
 
-usage: submit.sh [OPTIONS] COMMAND [ARGUMENTS]     as after `sbcell`: fit, evaluate, grn
+usage: submit.sh [OPTIONS] COMMAND [ARGUMENTS]     as after `sbcell`: fit, evaluate, grn, fates, transitions
        submit.sh [OPTIONS] --resume                submit the units without a result again
 
   --plan FILE         the plan; results of units and logs are beside it [default: plan.json]
   --threads N         threads of each unit [default: 1]
-  --memory MB         memory of a unit [default: that of the largest unit in the plan, else 4000]
-  --minutes N         time limit of a unit [default: three times that of the longest in the plan, else 60]
+  --memory MB         memory of the first job [default: 4000]; with --resume, of each unit [default: see below]
+  --minutes N         time limit, in the same way [default: 60]
   --at-once N         the largest number of units at a time [default: 100]
   --sbatch "OPTIONS"  options of sbatch for all jobs, such as "--partition=long --account=lab"
   --sbcell PATH       the program [default: sbcell]
 
-The plan is made here, at once. The units are the tasks of one array; a task goes back into the queue when its node dies.
+The first job makes the plan and does the unit with the most work; the script waits for it, so run it in tmux or screen.
+The other units are the tasks of one array, with the memory of the largest in the plan and three times its seconds.
+A task goes back into the queue when its node dies.
 The last job puts the results together. It starts if all units succeed, and is removed from the queue if one fails:
 read the logs, then use --resume, for example with more --memory. Run both in the same folder.
 
@@ -63,20 +65,23 @@ if $resume; then
 else
     [ $# -gt 0 ] || stop "give a command of sbcell; \`submit.sh --help\` has an example"
     [ ! -e "$plan" ] || stop "$plan exists: go on with --resume, remove it, or name another with --plan"
-    "$sbcell" plan --out "$plan" "$@"
+    # shellcheck disable=SC2086
+    srun --job-name=sbcell-plan --ntasks=1 --cpus-per-task="$threads" --mem="${memory:-4000}" --time="${minutes:-60}" \
+        $extra "$sbcell" plan --out "$plan" --threads "$threads" "$@"
 fi
 
 # The largest value of a field of the units; nothing if the plan states none.
 largest() {
     sed -n "s/^ *\"$1\": *\([0-9][0-9]*\).*/\1/p" "$plan" | sort -n | tail -n 1
 }
-if [ -z "$memory" ]; then
-    memory="$(largest memory_bytes)"
-    memory="${memory:+$((memory / 1048576 + 50))}"
+# With --resume, what the user gives comes first: the plan's was perhaps too little.
+stated="$(largest memory_bytes)"
+if [ -n "$stated" ] && { ! $resume || [ -z "$memory" ]; }; then
+    memory=$((stated / 1048576 + 50))
 fi
-if [ -z "$minutes" ]; then
-    minutes="$(largest seconds)"
-    minutes="${minutes:+$((minutes * 3 / 60 + 10))}"
+stated="$(largest seconds)"
+if [ -n "$stated" ] && { ! $resume || [ -z "$minutes" ]; }; then
+    minutes=$((stated * 3 / 60 + 10))
 fi
 parts="${plan%.json}.parts"
 mkdir -p "$parts/logs"
