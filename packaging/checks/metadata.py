@@ -37,8 +37,8 @@ def cargo():
 
 def parsed():
     """Every YAML and JSON file parses."""
-    files = [ROOT / "CITATION.cff", ROOT / ".zenodo.json"]
-    for folder in ["packaging", ".github"]:
+    files = [ROOT / "CITATION.cff", ROOT / ".zenodo.json", ROOT / ".snakemake-workflow-catalog.yml"]
+    for folder in ["packaging", ".github", "workflow"]:
         files += [path for path in (ROOT / folder).rglob("*") if path.suffix in {".yml", ".yaml", ".json"}]
     for path in files:
         if path.name == "meta.yaml" and path.parent.name == "bioconda":
