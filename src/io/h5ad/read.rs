@@ -252,7 +252,9 @@ impl H5ad {
         let mut notes =
             vec![format!("{} {files} read as one course: {}", each.len(), each.join(", "))];
         let names = self.parts.iter().map(Part::obs_names).collect::<Result<Vec<_>>>()?;
-        if let Some(shared) = shared_name(&names) {
+        let shared = shared_name(&names);
+        self.prefixed.get_or_init(|| shared.is_some());
+        if let Some(shared) = shared {
             let label = &self.files.labels()[0];
             notes.push(format!(
                 "files have names of cells in common, such as `{shared}`: every name begins with that of its \

@@ -27,8 +27,10 @@ pub struct Advice {
     model: PathBuf,
     /// The folder of the results.
     results: PathBuf,
-    /// The file of the fit.
+    /// The file of the fit, or the folder or list of files.
     data: String,
+    /// One file, for commands that take no more: the first of several.
+    file: String,
     /// Parameters with which the fit has read it.
     reading: Vec<[String; 2]>,
     /// Parameters that name groups of cells.
@@ -43,11 +45,14 @@ impl Advice {
         let header = read_header(model).ok();
         let inside = results.join("model") == model;
         let input = read_json::<RunRecord>(&model.join("run.json")).ok().map(|run| run.input);
+        let first = input.as_ref().and_then(|of| of.files.first()).map(|file| file.file.clone());
         let data = input.map(|of| if of.path.is_empty() { of.file } else { of.path });
+        let data = data.unwrap_or_else(|| "DATA.h5ad".into());
         Self {
             model: if inside { results } else { model }.to_path_buf(),
             results: results.to_path_buf(),
-            data: data.unwrap_or_else(|| "DATA.h5ad".into()),
+            file: first.unwrap_or_else(|| data.clone()),
+            data,
             reading: header.map(|header| reading_of(&header, model)).unwrap_or_default(),
             groups: vec![["groupby".into(), "COLUMN".into()]],
         }
@@ -79,7 +84,7 @@ impl Advice {
         let model = ["model".to_string(), self.model.display().to_string()];
         let (first, mut more) = match command {
             "evaluate" => (format!("evaluate {}", shell_word(&self.data)), self.reading.clone()),
-            "annotate" => (format!("annotate {}", shell_word(&self.data)), vec![model]),
+            "annotate" => (format!("annotate {}", shell_word(&self.file)), vec![model]),
             "report" | "export" => {
                 let folder = self.folder().display().to_string();
                 (format!("{command} {}", shell_word(&folder)), vec![])
