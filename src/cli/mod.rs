@@ -310,13 +310,31 @@ fn parsed_step(step: &'static str, arguments: &[String]) -> sbcell::Result<(Cli,
     Ok((cli, matches))
 }
 
+/// Parses arguments as if they stood on the command line, except that the last of two values of a flag counts.
+///
+/// # Errors
+/// The first line of clap's message.
+fn parsed_line(arguments: &[String]) -> Result<(Cli, ArgMatches), String> {
+    let matches = matches_of(Cli::command().args_override_self(true), arguments)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.to_string())?;
+    Ok((cli, matches))
+}
+
 /// Parses a recorded command line.
 ///
 /// # Errors
 /// The first line of clap's message.
 fn parsed_again(arguments: &[String]) -> Result<ArgMatches, String> {
+    matches_of(Cli::command(), arguments)
+}
+
+/// The matches of arguments, with the commands of `program`.
+///
+/// # Errors
+/// The first line of clap's message.
+fn matches_of(program: clap::Command, arguments: &[String]) -> Result<ArgMatches, String> {
     let line = std::iter::once("sbcell").chain(arguments.iter().map(String::as_str));
-    Cli::command().try_get_matches_from(line).map_err(|error| {
+    program.try_get_matches_from(line).map_err(|error| {
         let text = error.render().to_string();
         let problem = text.lines().next().unwrap_or_default();
         problem.strip_prefix("error: ").unwrap_or(problem).to_string()
@@ -333,7 +351,15 @@ fn run_step(
     terminal: &mut Terminal,
 ) -> sbcell::Result<Outcome> {
     let (cli, matches) = parsed_step(step, arguments)?;
-    Called::of(&matches).map_or(Ok(()), |called| called.check(cli.common.overwrite, false))?;
+    run_parsed(cli, &matches, terminal)
+}
+
+/// Runs a parsed command line inside of another command.
+///
+/// # Errors
+/// Those of its outputs and of the command.
+fn run_parsed(cli: Cli, matches: &ArgMatches, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
+    Called::of(matches).map_or(Ok(()), |called| called.check(cli.common.overwrite, false))?;
     run_command(cli, terminal)
 }
 

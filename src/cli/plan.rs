@@ -15,7 +15,7 @@ use crate::cli::outputs::Called;
 use crate::cli::recorded::Line;
 use crate::cli::shared::{Common, shown};
 use crate::cli::terminal::Terminal;
-use crate::cli::{Outcome, parsed_step, run_step};
+use crate::cli::{Cli, Outcome, check_flags, parsed_line, run_parsed};
 
 /// Commands that can be divided.
 const DIVISIBLE: [&str; 5] = ["fit", "evaluate", "grn", "fates", "transitions"];
@@ -109,16 +109,25 @@ pub(crate) struct MergeArgs {
 /// its first unit; [`Error::Cancelled`].
 pub(crate) fn plan(args: PlanArgs, common: &Common, terminal: &mut Terminal) -> Result<Outcome> {
     let PlanArgs { mut command, out, no_trial } = args;
+    divisible(&command)?;
+    let (inner, _) = parsed(&command)?;
+    // Flags of every command may stand before the planned one or after it.
     if common.seed != 0 {
+        if inner.common.seed != 0 && inner.common.seed != common.seed {
+            let got = format!("{} and {}", common.seed, inner.common.seed);
+            return Err(Error::Parameter { name: "seed", must: "given once", got });
+        }
         command.push(format!("--seed={}", common.seed));
     }
-    let name = divisible(&command)?;
-    let (_, matches) = parsed_step(name, &command)?;
+    if common.spreadsheet_safe {
+        command.push("--spreadsheet-safe".into());
+    }
+    let (_, matches) = parsed(&command)?;
     let plan = WorkPlan::new(command.clone(), inputs(&matches, terminal)?);
     let folder = format!("{}.parts", out.file_stem().unwrap_or_default().to_string_lossy());
     let folder = Path::new(&folder);
     let (parts, announced) = Parts::planning(plan.clone(), &out, folder, !no_trial);
-    stopped(name, &command, parts, terminal)?;
+    stopped(&command, parts, terminal)?;
     let Some((division, trial)) = announced.take() else {
         return Err(not_divided(&command));
     };
@@ -149,6 +158,7 @@ pub(crate) fn plan(args: PlanArgs, common: &Common, terminal: &mut Terminal) -> 
 /// Those of reading the plan, of changed inputs, and of the command; [`Error::Cancelled`].
 pub(crate) fn step(args: StepArgs, common: &Common, terminal: &mut Terminal) -> Result<Outcome> {
     let StepArgs { plan: path, unit } = args;
+    no_seed(common)?;
     let plan = WorkPlan::read(&path)?;
     let done = Parts::new(plan.clone(), &path, Duty::Collect);
     let Some(planned) = plan.units.get(unit) else {
@@ -161,10 +171,10 @@ pub(crate) fn step(args: StepArgs, common: &Common, terminal: &mut Terminal) -> 
     }
     check_memory(planned)?;
     plan.check_inputs(terminal)?;
-    let name = divisible(&plan.command)?;
+    divisible(&plan.command)?;
     let parts = Parts::new(plan.clone(), &path, Duty::One(unit));
     terminal.hold();
-    let stopped = stopped(name, &plan.command, parts, terminal);
+    let stopped = stopped(&plan.command, parts, terminal);
     terminal.held();
     stopped?;
     done.result(unit)?;
@@ -179,6 +189,7 @@ pub(crate) fn step(args: StepArgs, common: &Common, terminal: &mut Terminal) -> 
 /// [`Error::Unreadable`] if results are missing, damaged or of another plan; those of the command.
 pub(crate) fn merge(args: MergeArgs, common: &Common, terminal: &mut Terminal) -> Result<Outcome> {
     let MergeArgs { plan: path } = args;
+    no_seed(common)?;
     let plan = WorkPlan::read(&path)?;
     plan.check_inputs(terminal)?;
     let parts = Parts::new(plan.clone(), &path, Duty::Collect);
@@ -193,28 +204,54 @@ pub(crate) fn merge(args: MergeArgs, common: &Common, terminal: &mut Terminal) -
         let way_out = Some(format!("run `sbcell step {} --unit {first}`, and so on", shown(&path)));
         return Err(Error::Unreadable { path, problem, way_out });
     }
-    let name = divisible(&plan.command)?;
-    // The records are those of the command alone.
-    let (_, matches) = parsed_step(name, &plan.command)?;
-    terminal.line = Line::here(&matches);
-    terminal.share(parts);
+    divisible(&plan.command)?;
     let mut command = plan.command;
-    if common.overwrite && !command.iter().any(|argument| argument == "--overwrite") {
+    if common.overwrite {
         command.push("--overwrite".into());
     }
-    run_step(name, &command, terminal)
+    let (cli, matches) = parsed(&command)?;
+    // The records are those of the command alone.
+    terminal.line = Line::here(&matches);
+    terminal.share(parts);
+    run_parsed(cli, &matches, terminal)
 }
 
-/// The name of the planned command.
+/// The planned command.
+///
+/// # Errors
+/// [`Error::Parameter`] with the problem of the first flag that is wrong.
+fn parsed(command: &[String]) -> Result<(Cli, ArgMatches)> {
+    let (cli, matches) = parsed_line(command).map_err(|got| {
+        let (name, must) = ("command", "a command line that sbcell takes");
+        Error::Parameter { name, must, got }
+    })?;
+    check_flags(&matches)?;
+    Ok((cli, matches))
+}
+
+/// Refuses a seed beside a plan, which has its own.
+///
+/// # Errors
+/// [`Error::Parameter`].
+fn no_seed(common: &Common) -> Result<()> {
+    if common.seed == 0 {
+        return Ok(());
+    }
+    let (name, must) = ("seed", "given to `sbcell plan`: the plan has the seed of all its units");
+    Err(Error::Parameter { name, must, got: common.seed.to_string() })
+}
+
+/// Checks the name of the planned command.
 ///
 /// # Errors
 /// [`Error::Parameter`] if it cannot be divided.
-fn divisible(command: &[String]) -> Result<&'static str> {
+fn divisible(command: &[String]) -> Result<()> {
     let found = command.first().map(String::as_str).unwrap_or_default();
-    DIVISIBLE.iter().find(|known| **known == found).copied().ok_or_else(|| {
-        let must = "one that can be divided: fit, evaluate, grn, fates or transitions";
-        Error::Parameter { name: "command", must, got: format!("`{found}`") }
-    })
+    if DIVISIBLE.contains(&found) {
+        return Ok(());
+    }
+    let must = "one that can be divided: fit, evaluate, grn, fates or transitions";
+    Err(Error::Parameter { name: "command", must, got: format!("`{found}`") })
 }
 
 /// The error for a command that was done without a division.
@@ -273,18 +310,13 @@ fn inputs(matches: &ArgMatches, terminal: &mut Terminal) -> Result<Vec<PlannedIn
 ///
 /// # Errors
 /// Those of the command before the division, and of a unit; [`Error::Cancelled`] if the user stopped it.
-fn stopped(
-    name: &'static str,
-    command: &[String],
-    parts: Parts,
-    terminal: &mut Terminal,
-) -> Result<()> {
+fn stopped(command: &[String], parts: Parts, terminal: &mut Terminal) -> Result<()> {
     let scratch = tempfile::tempdir().map_err(|source| Error::Io {
         action: "create",
         path: std::env::temp_dir(),
         source,
     })?;
-    let (_, matches) = parsed_step(name, command)?;
+    let (_, matches) = parsed(command)?;
     let file = Called::of(&matches).map_or_else(Default::default, |called| {
         let names = called.output_names();
         let own = names.into_iter().find(|(flag, _)| *flag == "out").map(|(_, name)| name);
@@ -294,7 +326,8 @@ fn stopped(
     let mut line = command.to_vec();
     line.push(format!("--out={}", scratch.path().join(file).display()));
     terminal.share(parts);
-    match run_step(name, &line, terminal) {
+    let (cli, matches) = parsed(&line)?;
+    match run_parsed(cli, &matches, terminal) {
         Err(Error::Cancelled) if !terminal.is_stopped() => Ok(()),
         Err(error) => Err(error),
         Ok(_) => Err(not_divided(command)),

@@ -272,13 +272,15 @@ pub struct Parts {
     /// The folder of the plan.
     folder: PathBuf,
     role: Role,
+    /// Whether the command has announced its division.
+    is_divided: bool,
 }
 
 impl Parts {
     /// The parts of `plan`, which is in the file `path`.
     pub fn new(plan: WorkPlan, path: &Path, duty: Duty) -> Self {
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        Self { plan, folder, role: Role::Of(duty) }
+        Self { plan, folder, role: Role::Of(duty), is_divided: false }
     }
 
     /// The parts of a `plan` that is being made for the file `path`, and where its division will stand. Results of
@@ -288,7 +290,7 @@ impl Parts {
         let announced = Announced::default();
         let (parts, started) = (parts.to_path_buf(), Instant::now());
         let role = Role::Planning { parts, trial, started, announced: announced.clone() };
-        (Self { plan, folder, role }, announced)
+        (Self { plan, folder, role, is_divided: false }, announced)
     }
 
     /// Places of the units without a result that belongs to the plan and is whole, each with the reason.
@@ -322,6 +324,10 @@ impl Parts {
 
 impl Sharing for Parts {
     fn duty(&mut self, division: &Division) -> Result<Duty> {
+        if std::mem::replace(&mut self.is_divided, true) {
+            let (name, must) = ("command", "one with a single division");
+            return Err(Error::Parameter { name, must, got: self.plan.command.join(" ") });
+        }
         let duty = match &self.role {
             Role::Of(duty) => *duty,
             Role::Planning { parts, trial, started, announced } => {
@@ -440,7 +446,11 @@ mod tests {
         let trial = trial.unwrap();
         assert!(found == division && trial.unit == 1 && trial.seconds[1] >= trial.seconds[0]);
         let plan = plan.with_units(&division, "parts".as_ref());
-        assert_eq!(Parts::new(plan, &path, Duty::Collect).result(1).unwrap(), "[0.5]");
+        let mut parts = Parts::new(plan, &path, Duty::Collect);
+        assert_eq!(parts.result(1).unwrap(), "[0.5]");
+        // Parts of a second division would be taken for those of the first.
+        assert_eq!(parts.duty(&division).unwrap(), Duty::Collect);
+        assert!(matches!(parts.duty(&division), Err(Error::Parameter { .. })));
     }
 
     #[test]

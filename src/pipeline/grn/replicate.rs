@@ -53,8 +53,17 @@ pub(super) struct Replicates {
     pub(super) shuffled: Vec<EdgeMatrix>,
 }
 
-/// Repeats `estimate`, whose result on all cells is `found`, on resampled cells, and from pairs alone with permuted times
-/// and with genes shuffled within times.
+impl Replicates {
+    /// No repeats of the estimate `found`.
+    pub(super) fn none(found: &EdgeMatrix) -> Self {
+        let (resampled, permuted, shuffled) = (Vec::new(), Vec::new(), Vec::new());
+        let (as_it_is, of_pairs) = (found.clone(), found.clone());
+        Self { as_it_is, of_pairs, resampled, permuted, shuffled }
+    }
+}
+
+/// Repeats `estimate` on resampled cells, and from pairs alone with permuted times and with genes shuffled within times.
+/// `None` if nothing is to be repeated.
 ///
 /// Resamples take the cells of each time (and perturbation) with replacement, or whole `batches`. Permutations
 /// assign the times at random to all cells (of a perturbation). With more than [`MOST_CELLS`] cells, all repeated estimates use a thinned set, and so
@@ -65,16 +74,13 @@ pub(super) struct Replicates {
 pub(super) fn replicates(
     cells: &CourseCells<'_>,
     batches: Option<&[&String]>,
-    found: &EdgeMatrix,
     repeats: Repeats,
     estimate: &(dyn Fn(&CourseCells<'_>, Effort) -> Result<EdgeMatrix> + Sync),
     progress: &mut dyn Progress,
-) -> Result<Replicates> {
+) -> Result<Option<Replicates>> {
     let Repeats { n_resamples, n_permutations, n_shuffles, seed } = repeats;
     if n_resamples + n_permutations + n_shuffles == 0 {
-        let (resampled, permuted, shuffled) = (Vec::new(), Vec::new(), Vec::new());
-        let (as_it_is, of_pairs) = (found.clone(), found.clone());
-        return Ok(Replicates { as_it_is, of_pairs, resampled, permuted, shuffled });
+        return Ok(None);
     }
     let rows = thinned(cells);
     let expression = Expression::new(
@@ -118,7 +124,7 @@ pub(super) fn replicates(
     let mut found: Vec<EdgeMatrix> = found.collect();
     let shuffled = found.split_off(n_resamples + n_permutations);
     let permuted = found.split_off(n_resamples);
-    Ok(Replicates { as_it_is, of_pairs, resampled: found, permuted, shuffled })
+    Ok(Some(Replicates { as_it_is, of_pairs, resampled: found, permuted, shuffled }))
 }
 
 /// The estimate of each task. A plan may divide the tasks among up to [`MOST_PARTS`] processes.

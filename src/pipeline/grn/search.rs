@@ -29,6 +29,7 @@ use crate::pipeline::shared::genes_left_out::{not_among, with_genes_of_file};
 use crate::pipeline::shared::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
+use crate::share::Whole;
 
 /// Below this share of edges with the same direction in resamples, a note calls directions uncertain.
 const SURE_DIRECTION: f64 = 0.95;
@@ -88,6 +89,14 @@ pub(super) fn search(
         with_genes_of_file(error, model, options.data.as_deref())
     };
     named_genes(&options.drawn, &measured.genes, missing, progress)?;
+    // A plan divides the repeats of one estimate only.
+    let mut whole;
+    let progress: &mut dyn Progress = if parts.len() > 1 {
+        whole = Whole(progress);
+        &mut whole
+    } else {
+        progress
+    };
     for (number, part) in parts.iter().enumerate() {
         known.search_part(part, number, &mut found, progress)?;
     }
@@ -125,12 +134,6 @@ impl Known<'_> {
             perturbed: part.perturbed.clone(),
         };
         let label = part.label(options.by_time);
-        let begin = Event::Begin { what: format!("looking for edges in {label}"), total: 1 };
-        progress::report(progress, begin)?;
-        let given = if options.model_coupling { Some(self.model_steps(part)?) } else { None };
-        let unaided = estimate(&cells, options, given.as_deref(), Effort::Full)?;
-        let edges = self.with_prior(&unaided);
-        progress::report(progress, Event::End)?;
         let batches = measured.batches.as_ref();
         let batches: Option<Vec<&String>> =
             batches.map(|labels| part.rows.iter().map(|&row| &labels[row]).collect());
@@ -140,7 +143,6 @@ impl Known<'_> {
         let repeats = replicates(
             &cells,
             batches.as_deref(),
-            &edges,
             Repeats {
                 n_resamples: options.bootstrap,
                 n_permutations: permutations,
@@ -150,6 +152,14 @@ impl Known<'_> {
             &|cells, effort| Ok(self.with_prior(&estimate(cells, options, None, effort)?)),
             progress,
         )?;
+        // The estimate comes after the repeats, so that processes that do some of those need not wait for it.
+        let begin = Event::Begin { what: format!("looking for edges in {label}"), total: 1 };
+        progress::report(progress, begin)?;
+        let given = if options.model_coupling { Some(self.model_steps(part)?) } else { None };
+        let unaided = estimate(&cells, options, given.as_deref(), Effort::Full)?;
+        let edges = self.with_prior(&unaided);
+        progress::report(progress, Event::End)?;
+        let repeats = repeats.unwrap_or_else(|| Replicates::none(&edges));
         if options.compares_order() && !options.by_time {
             say_direction(&cells, &repeats, &label, progress)?;
         }

@@ -34,6 +34,7 @@ use crate::pipeline::fit::units::Units;
 use crate::pipeline::fit::write::{header, plan_hash};
 use crate::pipeline::shared::recorder::{Recorder, Within};
 use crate::progress::{self, Event, Progress};
+use crate::share::Whole;
 
 /// The result of [`Plan::run_conditions`]. The models are in the folders inside of [`ConditionSummary::out`].
 #[derive(Debug)]
@@ -263,7 +264,8 @@ impl Common<'_> {
             trunk.take(route.clone())?;
             task.share(trunk, intervals);
         }
-        let intervals = intervals(&task, &partial, &mut progress)?;
+        // A plan divides single fits only.
+        let intervals = intervals(&task, &partial, &mut Whole(&mut progress))?;
         let path = self.plan.file.path();
         let hashed = self.ready.hashed.clone();
         let input = hashed.record(path, course.places.len(), self.ready.n_genes);
