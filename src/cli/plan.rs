@@ -111,6 +111,10 @@ pub(crate) fn plan(args: PlanArgs, common: &Common, terminal: &mut Terminal) -> 
     let PlanArgs { mut command, out, no_trial } = args;
     divisible(&command)?;
     let (inner, _) = parsed(&command)?;
+    if inner.common.json {
+        let must = "before the planned command: `sbcell plan --json COMMAND`";
+        return Err(Error::Parameter { name: "--json", must, got: "after it".into() });
+    }
     // Flags of every command may stand before the planned one or after it.
     if common.seed != 0 {
         if inner.common.seed != 0 && inner.common.seed != common.seed {

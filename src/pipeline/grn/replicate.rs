@@ -25,6 +25,9 @@ const AT_ONCE: usize = 4;
 /// Largest number of parts into which repeated estimates are divided.
 const MOST_PARTS: usize = 50;
 
+/// Work of an estimate from pairs alone, relative to one with the moments of snapshots too: for 41 genes.
+const OF_PAIRS: f64 = 0.7;
+
 /// How often estimates are repeated.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Repeats {
@@ -143,7 +146,11 @@ fn estimates(
         format!("{first} to {}", first + parts[part].len() - 1)
     };
     let names = (0..parts.len()).map(name).collect();
-    let division = Division::even("repeated estimates", names);
+    let of_part = |part: &&[(CourseCells<'_>, Effort)]| {
+        part.iter().map(|(_, effort)| if *effort == Effort::Pairs { OF_PAIRS } else { 1.0 }).sum()
+    };
+    let work = parts.iter().map(of_part).collect();
+    let division = Division { what: "repeated estimates", parts: names, work };
     let all = share::divided(&division, progress, &mut |range, progress| {
         let parts = &parts[range];
         let tasks: Vec<_> = parts.iter().flat_map(|part| part.iter()).collect();

@@ -28,7 +28,12 @@ fn descriptions() -> std::path::PathBuf {
 
 /// Checks the answer of `line` with `--json`.
 fn answered(sandbox: &Sandbox, schemas: &Schemas, line: &str) {
-    let said = sandbox.done(&format!("{line} --json")).stdout;
+    // Flags of `plan` stand before the planned command.
+    let asked = match line.strip_prefix("plan ") {
+        Some(planned) => format!("plan --json {planned}"),
+        None => format!("{line} --json"),
+    };
+    let said = sandbox.done(&asked).stdout;
     let wrong = schemas.problems("answer", &said);
     assert!(wrong.is_empty(), "`sbcell {line} --json`:\n{}", wrong.join("\n"));
 }
