@@ -136,6 +136,9 @@ enum Told {
     Detail(String),
 }
 
+/// A function that computes the parts of a range.
+type Compute<'c, T> = dyn FnMut(Range<usize>, &mut dyn Progress) -> Result<Vec<T>> + 'c;
+
 /// The results of all parts of `division`, in order. `compute` returns those of a range of parts.
 ///
 /// Remarks of a part are repeated where its result is taken over, so that records do not depend on who computed
@@ -147,7 +150,7 @@ enum Told {
 pub(crate) fn divided<T: Serialize + DeserializeOwned>(
     division: &Division,
     progress: &mut dyn Progress,
-    compute: &mut dyn FnMut(Range<usize>, &mut dyn Progress) -> Result<Vec<T>>,
+    compute: &mut Compute<'_, T>,
 ) -> Result<Vec<T>> {
     let duty = progress.sharing().map_or(Ok(Duty::All), |sharing| sharing.duty(division))?;
     let n = division.parts.len();

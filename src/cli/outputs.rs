@@ -311,7 +311,7 @@ mod tests {
     use super::*;
 
     /// Flags that name an input.
-    const INPUTS: [&str; 25] = [
+    const INPUTS: [&str; 26] = [
         "apop",
         "cells",
         "config",
@@ -328,6 +328,7 @@ mod tests {
         "model",
         "observe",
         "parents",
+        "plan",
         "populations",
         "prior",
         "prolif",

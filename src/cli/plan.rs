@@ -23,7 +23,7 @@ const DIVISIBLE: [&str; 5] = ["fit", "evaluate", "grn", "fates", "transitions"];
 const EXAMPLES: &str = "\
 Examples:
   sbcell plan evaluate data.h5ad --timepoints day --compare lightsb,sinkhorn
-      write plan.json: one unit for each held-out time
+      write plan.json, with a unit for each held-out time, and do the one with the most work
   sbcell step plan.json --unit 0
       do one unit, on any machine that sees the same files
   sbcell merge plan.json
@@ -177,10 +177,7 @@ pub(crate) fn step(args: StepArgs, common: &Common, terminal: &mut Terminal) -> 
     plan.check_inputs(terminal)?;
     divisible(&plan.command)?;
     let parts = Parts::new(plan.clone(), &path, Duty::One(unit));
-    terminal.hold();
-    let stopped = stopped(&plan.command, parts, terminal);
-    terminal.held();
-    stopped?;
+    stopped(&plan.command, parts, terminal)?;
     done.result(unit)?;
     terminal.wrote(&file);
     terminal.say(&format!("unit {unit} ({}): wrote {}", planned.part, shown(&file)));
@@ -310,7 +307,7 @@ fn inputs(matches: &ArgMatches, terminal: &mut Terminal) -> Result<Vec<PlannedIn
     files.iter().map(|path| PlannedInput::of(path, terminal)).collect()
 }
 
-/// Runs a command that stops at its division, in a folder of its own for outputs.
+/// Runs a command that stops at its division, in a folder of its own for outputs. Its notes are left to `merge`.
 ///
 /// # Errors
 /// Those of the command before the division, and of a unit; [`Error::Cancelled`] if the user stopped it.
@@ -331,7 +328,10 @@ fn stopped(command: &[String], parts: Parts, terminal: &mut Terminal) -> Result<
     line.push(format!("--out={}", scratch.path().join(file).display()));
     terminal.share(parts);
     let (cli, matches) = parsed(&line)?;
-    match run_parsed(cli, &matches, terminal) {
+    terminal.hold();
+    let ran = run_parsed(cli, &matches, terminal);
+    terminal.held();
+    match ran {
         Err(Error::Cancelled) if !terminal.is_stopped() => Ok(()),
         Err(error) => Err(error),
         Ok(_) => Err(not_divided(command)),

@@ -24,7 +24,7 @@ use crate::progress::Progress;
 /// # fn main() -> sbcell::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// for name in ["day0.h5ad", "day2.h5ad"] {
-///     std::fs::write(folder.path().join(name), name).unwrap();
+///     std::fs::write(folder.path().join(name), [0, name.as_bytes()[3]]).unwrap();
 /// }
 /// let course = Hashed::of(&DataFiles::find(folder.path())?, &mut Silent)?;
 /// let one = Hashed::of(&DataFiles::find(&folder.path().join("day2.h5ad"))?, &mut Silent)?;

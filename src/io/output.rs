@@ -205,7 +205,10 @@ fn is_reserved(name: &str) -> bool {
 /// Whether `folder` contains a finished or unfinished model.
 fn has_model(folder: &Path) -> bool {
     let ours = |run: RunRecord| run.command == "fit";
-    [HEADER, PLAN].iter().any(|name| folder.join(name).is_file())
+    // The plan of a divided command has the same name as that of an unfinished fit.
+    let plan = folder.join(PLAN);
+    folder.join(HEADER).is_file()
+        || plan.is_file() && !WorkPlan::is_at(&plan)
         || read_json(&folder.join("run.json")).is_ok_and(ours)
 }
 
@@ -235,5 +238,18 @@ mod tests {
         let careful = OutputRule::default();
         assert!(matches!(careful.check(&at("c")), Err(Error::FileTaken { .. })));
         OutputRule { overwrite: true, ..careful }.check(&at("c")).unwrap();
+    }
+
+    #[test]
+    fn the_plan_of_a_divided_command_is_no_unfinished_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        WorkPlan::new(vec!["fates".into()], Vec::new()).write(&at(PLAN)).unwrap();
+        // Another plan may take its place, and results may lie beside it.
+        OutputRule::default().check(&at(PLAN)).unwrap();
+        OutputRule::default().check(&at("fit.csv")).unwrap();
+        fs::write(at(PLAN), "{}").unwrap();
+        let refused = OutputRule::default().check(&at("fit.csv"));
+        assert!(matches!(refused, Err(Error::OutputInModel { .. })));
     }
 }

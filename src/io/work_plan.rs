@@ -238,9 +238,12 @@ pub struct Trial {
     pub peaks: Option<[u64; 2]>,
 }
 
+/// A division, with the unit that was tried.
+type Found = Option<(Division, Option<Trial>)>;
+
 /// The division of a command, as soon as the command announces it.
 #[derive(Debug, Clone, Default)]
-pub struct Announced(Arc<Mutex<Option<(Division, Option<Trial>)>>>);
+pub struct Announced(Arc<Mutex<Found>>);
 
 impl Announced {
     /// Takes the division, with the unit that was tried.

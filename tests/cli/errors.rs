@@ -74,7 +74,7 @@ fn growth_that_cannot_be_had_says_what_is_missing() {
 fn memory_is_kept_to_or_refused_before_anything_is_written() {
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
     let refused = sandbox.run("fit data.h5ad --timepoints time --memory 10M");
-    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert_eq!(refused.code, 5, "{}", refused.stderr);
     assert!(refused.stderr.contains("more than the 10 MB allowed"), "{}", refused.stderr);
     assert!(refused.stderr.contains("hint: ") && refused.stderr.contains("--n-pcs"));
     assert!(!sandbox.path("sbcell-out").exists() && !sandbox.path("sbcell-out.partial").exists());

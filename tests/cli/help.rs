@@ -9,7 +9,10 @@ use sbcell::io::h5ad::{H5ad, H5adContent, MatrixContent, MatrixSource, write_h5a
 
 use crate::sandbox::{Sandbox, root, sample};
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 30] = [
+    "plan",
+    "step",
+    "merge",
     "run",
     "inspect",
     "fit",
@@ -60,7 +63,7 @@ fn the_short_help_fits_a_screen_and_begins_with_examples() {
         assert_eq!(last, format!("`sbcell {command} --help` shows all flags"));
     }
     let help = sandbox.done("-h").stdout;
-    assert!(help.lines().count() <= 42, "{help}");
+    assert!(help.lines().count() <= 46, "{help}");
     for command in COMMANDS {
         let line = format!("\n  {command} ");
         assert_eq!(help.matches(&line).count(), 1, "{command}");

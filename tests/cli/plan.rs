@@ -46,7 +46,9 @@ fn check(line: &str, out: &str, n: usize, before: &[&str]) {
         Sandbox::with(&sample("semrau2017_mesc_ra")),
     );
     for sandbox in [&alone, &divided] {
-        before.iter().for_each(|line| drop(sandbox.done(line)));
+        for line in before {
+            sandbox.done(line);
+        }
     }
     alone.done(line);
     let planned = divided.done(&format!("plan {line}"));

@@ -184,7 +184,12 @@ fn r112_folders_are_named_for_what_they_hold() {
             ["Cell Ranger", "('geo', prefix='GSM1_')"],
         ),
         ("model", &["model.json"], ["a model that `sbcell fit` wrote", "`--model`"]),
-        ("data", &["a.h5ad", "notes.txt"], ["a folder, not a file", "did you mean `data/a.h5ad`?"]),
+        ("data", &["a.h5ad", "notes.txt"], ["`data/a.h5ad`", "it is text, not an HDF5 file"]),
+        (
+            "notes",
+            &["notes.txt"],
+            ["it is a folder without `.h5ad` files", "the `.h5ad` files of one course"],
+        ),
     ];
     for (name, files, words) in folders {
         fs::create_dir(sandbox.path(name)).unwrap();

@@ -29,9 +29,9 @@ pub const FILE_COLUMN: &str = "file";
 /// # fn main() -> sbcell::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// let counts = array![[3.0_f32, 1.0]];
-/// let x = Some(MatrixContent::Single(counts.view()));
 /// for (name, genes) in [("day0", ["Sox2", "Nanog"]), ("day2", ["Nanog", "Sox2"])] {
 ///     let (cells, genes) = ([format!("cell of {name}")], genes.map(String::from));
+///     let x = Some(MatrixContent::Single(counts.view()));
 ///     let content = H5adContent { obs_names: &cells, var_names: &genes, x, ..H5adContent::default() };
 ///     write_h5ad(&folder.path().join(name).with_extension("h5ad"), &content)?;
 /// }

@@ -170,12 +170,12 @@ impl Record {
         let annotated = if command == "fit" { annotated(folder) } else { Vec::new() };
         let is_course = !input.files.is_empty();
         let first =
-            Place { annotated, elsewhere, is_course, ..Place::read(candidates, input.sha256) };
-        let others = input
-            .files
-            .into_iter()
-            .chain(inputs)
-            .map(|input| Place::named(&input.file, input.sha256, folder));
+            Place { elsewhere, annotated, is_course, ..Place::read(candidates, input.sha256) };
+        // A file of a course counts only where the course is.
+        let parts = input.files.into_iter();
+        let parts = parts.map(|part| Place::read(around(&part.file, folder), part.sha256));
+        let others = parts
+            .chain(inputs.into_iter().map(|input| Place::named(&input.file, input.sha256, folder)));
         let written = outputs.into_iter().map(|output| written(output, folder));
         let places = std::iter::once(first).chain(others).chain(written).collect();
         Self { command, sbcell, cpu, arguments, named: None, places }
