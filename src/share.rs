@@ -1,6 +1,6 @@
 //! Division of a long computation into parts that separate processes do.
 //!
-//! A command that can be divided calls [`divided`] once, with the number of its parts and a function that
+//! A command that can be divided calls `divided` once, with the number of its parts and a function that
 //! computes some of them. Alone, it computes all. A receiver of progress with [`Progress::sharing`] may instead
 //! list the parts, have one of them computed and kept, or hand over those that others have kept. The code before
 //! and after is the same in all four cases, so that the results are the same bytes.

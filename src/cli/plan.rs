@@ -11,6 +11,7 @@ use sbcell::share::Duty;
 use sbcell::{Error, Result};
 
 use crate::cli::fit::duration;
+use crate::cli::itself::machine::variable;
 use crate::cli::outputs::Called;
 use crate::cli::recorded::Line;
 use crate::cli::shared::{Common, shown};
@@ -286,7 +287,7 @@ fn needs(plan: &WorkPlan) -> Option<String> {
 fn check_memory(unit: &Unit) -> Result<()> {
     let Some(needed) = unit.memory_bytes else { return Ok(()) };
     let Memory { total, limit, .. } = Memory::now();
-    let job = of_slurm(&|name| std::env::var(name).ok());
+    let job = of_slurm(&variable);
     let places = [(job, "this job of Slurm"), (limit, "this container"), (total, "this machine")];
     let known = places.into_iter().filter_map(|(bytes, place)| Some((bytes?, place)));
     match known.min_by_key(|(bytes, _)| *bytes) {

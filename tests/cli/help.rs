@@ -10,9 +10,6 @@ use sbcell::io::h5ad::{H5ad, H5adContent, MatrixContent, MatrixSource, write_h5a
 use crate::sandbox::{Sandbox, root, sample};
 
 const COMMANDS: [&str; 30] = [
-    "plan",
-    "step",
-    "merge",
     "run",
     "inspect",
     "fit",
@@ -36,6 +33,9 @@ const COMMANDS: [&str; 30] = [
     "report",
     "plot",
     "export",
+    "plan",
+    "step",
+    "merge",
     "verify",
     "doctor",
     "completions",
@@ -185,12 +185,24 @@ fn every_example_of_every_help_page_runs() {
                 } else {
                     example
                 };
+                let example = example.replace("$SLURM_ARRAY_TASK_ID", "1");
+                if example.starts_with("merge ") {
+                    do_all_units(&sandbox);
+                }
                 sandbox.done(&format!("{} {}", with_groups(&example), shorter(&example)));
             }
             n_run += 1;
         }
     }
     assert!(n_run >= 8, "only {n_run} examples were found");
+}
+
+/// Does the units of `plan.json`.
+fn do_all_units(sandbox: &Sandbox) {
+    let plan: serde_json::Value = serde_json::from_str(&sandbox.text("plan.json")).unwrap();
+    for unit in 0..plan["units"].as_array().unwrap().len() {
+        sandbox.done(&format!("step plan.json --unit {unit}"));
+    }
 }
 
 /// Writes the sample with the columns `treatment` (every other cell), `medium` (`before` at the first time) and
@@ -231,6 +243,7 @@ pub(crate) fn write_conditions(path: &std::path::Path) {
 /// Flags with which an example that takes many seconds takes one: the same work with fewer repeats.
 fn shorter(example: &str) -> &'static str {
     match example {
+        _ if example.starts_with("plan ") => "--cells-per-time 60 --max-cells 30 --repeats 2",
         _ if example.starts_with("grn ") => "--bootstrap 3 --permutations 3",
         _ if example.contains("--condition-key") => "--no-validation",
         _ if example.starts_with("compare ") => "--permutations 9 --bootstrap 9 --test-cells 60",

@@ -166,7 +166,7 @@ fn r111_hdf5_of_other_layouts_is_named_with_the_line_that_converts_it() {
 #[test]
 fn r112_folders_are_named_for_what_they_hold() {
     let sandbox = Sandbox::new();
-    let folders: [(&str, &[&str], [&str; 2]); 6] = [
+    let folders: [(&str, &[&str], [&str; 2]); 7] = [
         (
             "x.zarr",
             &[".zgroup", ".zattrs"],

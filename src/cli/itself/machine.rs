@@ -88,7 +88,7 @@ pub(crate) fn restrict_processor() -> Result<()> {
 
 /// A variable of the environment; `None` if it is empty or not set.
 #[allow(clippy::disallowed_methods, reason = "the terminal is where the environment is read")]
-pub(super) fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

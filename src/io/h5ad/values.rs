@@ -10,7 +10,7 @@ use crate::io::h5ad::read::{H5ad, MatrixSource};
 use crate::progress::Progress;
 
 impl H5ad {
-    /// Names of the genes of a matrix. They may contain duplicates, see [`duplicates`].
+    /// Names of the genes of a matrix. They may contain duplicates, see [`duplicates`](crate::io::h5ad::duplicates).
     ///
     /// # Errors
     /// [`Error::Unreadable`] if the table of genes is missing or corrupt, or the genes of several files differ.
