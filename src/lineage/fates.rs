@@ -294,6 +294,8 @@ fn table(values: &Array2<f64>, each: usize, descendants: Array1<f64>) -> FateTab
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bridge::{Coupling, Link};
+    use crate::lineage::Bootstrap;
     use crate::lineage::course::tests::{example, example_of};
     use crate::progress::Silent;
     use crate::rng::Seed;
@@ -416,6 +418,36 @@ mod tests {
                 let same =
                     both.iter().zip(wanted).all(|(end, wanted)| (end - wanted).abs() < 1e-12);
                 assert!(share.is_nan() || same, "{seed}: {both:?} {wanted:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn fates_of_one_time_by_itself_are_those_of_the_whole_course() {
+        let sizes = [5, 8, 6];
+        let link = |n: usize| {
+            let mass = |i: usize, j: usize| (1 + (i * 7 + j * 3) % 5) as f64 / 100.0;
+            let pairs = (0..n).flat_map(|i| (0..6).map(move |j| (i, j, mass(i, j))));
+            Link::pairs(Coupling::new(n, 6, pairs).unwrap()).unwrap()
+        };
+        let whole = Lineage::straight(vec![0.0, 1.0, 3.0], vec![link(5), link(8)]).unwrap();
+        let ends = |place| {
+            let arrived = |a: bool| (0..6).map(|j| (j < 3) == a).collect::<Vec<_>>();
+            [terminal("A", place, &arrived(true)), terminal("B", place, &arrived(false))]
+        };
+        let batches = sizes.map(|n| (0..n).map(|i| format!("donor {}", i % 4)).collect::<Vec<_>>());
+        for batches in [None, Some(&batches[..])] {
+            let bootstrap = Bootstrap::new(sizes.to_vec(), batches, 20, Seed(4)).unwrap();
+            let resampled = Resampled::new(&whole, batches, 20, Seed(4), &mut Silent).unwrap();
+            let expected = Fates::of(&resampled, &ends(2), &mut Silent).unwrap();
+            for k in 0..2 {
+                let one = Lineage::straight(vec![0.0, 3.0], vec![link(sizes[k])]).unwrap();
+                let resampled = Resampled::of(&one, &bootstrap, &[k, 2], &mut Silent).unwrap();
+                let found = Fates::of(&resampled, &ends(1), &mut Silent).unwrap();
+                // Missing numbers are equal too.
+                assert_eq!(format!("{:?}", found.tables[0]), format!("{:?}", expected.tables[k]));
+                assert!(found.tables[0].lo.iter().all(|lo| lo.is_finite()));
+                assert_eq!(resampled.drawn(0, |_| true), bootstrap.drawn(k, |_| true));
             }
         }
     }
