@@ -440,8 +440,8 @@ mod tests {
             let bootstrap = Bootstrap::new(sizes.to_vec(), batches, 20, Seed(4)).unwrap();
             let resampled = Resampled::new(&whole, batches, 20, Seed(4), &mut Silent).unwrap();
             let expected = Fates::of(&resampled, &ends(2), &mut Silent).unwrap();
-            for k in 0..2 {
-                let one = Lineage::straight(vec![0.0, 3.0], vec![link(sizes[k])]).unwrap();
+            for (k, &n) in sizes[..2].iter().enumerate() {
+                let one = Lineage::straight(vec![0.0, 3.0], vec![link(n)]).unwrap();
                 let resampled = Resampled::of(&one, &bootstrap, &[k, 2], &mut Silent).unwrap();
                 let found = Fates::of(&resampled, &ends(1), &mut Silent).unwrap();
                 // Missing numbers are equal too.
