@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args};
-use sbcell::error::{UnitMemory, bytes_in_words};
+use sbcell::error::{UnitMemory, bytes_in_words, did_you_mean, nearest};
 use sbcell::io::work_plan::{Parts, PlannedInput, Unit, WorkPlan};
 use sbcell::platform::memory::{Memory, of_slurm};
-use sbcell::share::Duty;
+use sbcell::progress::note;
 use sbcell::{Error, Result};
 
 use crate::cli::fit::duration;
@@ -128,33 +128,53 @@ pub(crate) fn plan(args: PlanArgs, common: &Common, terminal: &mut Terminal) -> 
         command.push("--spreadsheet-safe".into());
     }
     let (_, matches) = parsed(&command)?;
-    let plan = WorkPlan::new(command.clone(), inputs(&matches, terminal)?);
-    let folder = format!("{}.parts", out.file_stem().unwrap_or_default().to_string_lossy());
-    let folder = Path::new(&folder);
-    let (parts, announced) = Parts::planning(plan.clone(), &out, folder, !no_trial);
-    stopped(&command, parts, terminal)?;
-    let Some((division, trial)) = announced.take() else {
-        return Err(not_divided(&command));
-    };
-    let mut plan = plan.with_units(&division, folder);
-    if let Some(trial) = &trial {
-        plan = plan.with_estimates(trial, &division.work, rayon::current_num_threads());
-    }
+    let bare = WorkPlan::new(command, inputs(&matches, terminal)?);
+    let plan = divided(bare, &out, !no_trial, terminal)?;
     plan.write(&out)?;
     terminal.record("units", &plan.units);
     terminal.wrote(&out);
     let n = plan.units.len();
-    terminal.say(&format!("{n} units ({}): {}", plan.work, division.parts.join(", ")));
+    terminal.say(&units_in_words(&plan));
     if let Some(needs) = needs(&plan) {
         terminal.say(&needs);
     }
     terminal.say(&format!("wrote {}", shown(&out)));
     terminal.say(&format!(
-        "next: `sbcell step {0} --unit K` for K from 0 to {1}, then `sbcell merge {0}`",
+        "next: `sbcell step {0} --unit K` for K from 0 to {1}{2}, then `sbcell merge {0}`",
         shown(&out),
-        n.saturating_sub(1)
+        n.saturating_sub(1),
+        if plan.stages.len() > 1 { ", each stage after the one before" } else { "" }
     ));
     Ok(Outcome::Done)
+}
+
+/// The plan with its units for the file `out`. With `trial`, the largest unit of each kind is done.
+///
+/// # Errors
+/// [`Error::Parameter`] for a command that is not divided; those of the command; [`Error::Cancelled`].
+fn divided(plan: WorkPlan, out: &Path, trial: bool, terminal: &mut Terminal) -> Result<WorkPlan> {
+    let folder = format!("{}.parts", out.file_stem().unwrap_or_default().to_string_lossy());
+    let folder = Path::new(&folder);
+    let (parts, announced) = Parts::planning(plan.clone(), out, folder, trial);
+    let tried = stopped(&plan.command, parts, terminal);
+    let (divisions, trials) = announced.take();
+    if let Err(error) = tried {
+        // A trial of later stages has some cells of the course alone, which may be too few.
+        if terminal.is_stopped() || divisions.len() < 2 || trials.is_empty() {
+            return Err(error);
+        }
+        let text =
+            format!("memory and time of later units are not known: their trial failed ({error})");
+        note(terminal, text)?;
+    }
+    if divisions.is_empty() {
+        return Err(not_divided(&plan.command));
+    }
+    let plan = plan.with_units(&divisions, folder);
+    if trials.is_empty() {
+        return Ok(plan);
+    }
+    Ok(plan.with_estimates(&trials, &divisions, rayon::current_num_threads()))
 }
 
 /// Runs `sbcell step`: writes the result of one unit.
@@ -165,7 +185,7 @@ pub(crate) fn step(args: StepArgs, common: &Common, terminal: &mut Terminal) -> 
     let StepArgs { plan: path, unit } = args;
     no_seed(common)?;
     let plan = WorkPlan::read(&path)?;
-    let done = Parts::new(plan.clone(), &path, Duty::Collect);
+    let done = Parts::merging(plan.clone(), &path);
     let Some(planned) = plan.units.get(unit) else {
         return done.result(unit).map(|_| Outcome::Done);
     };
@@ -175,9 +195,10 @@ pub(crate) fn step(args: StepArgs, common: &Common, terminal: &mut Terminal) -> 
         return Ok(Outcome::Done);
     }
     check_memory(planned)?;
-    plan.check_inputs(terminal)?;
+    plan.look_at_inputs(terminal)?;
     divisible(&plan.command)?;
-    let parts = Parts::new(plan.clone(), &path, Duty::One(unit));
+    refuse_open(&done.open_before(planned.stage), "units of earlier stages", &path)?;
+    let parts = Parts::of_unit(plan.clone(), &path, unit);
     stopped(&plan.command, parts, terminal)?;
     done.result(unit)?;
     terminal.wrote(&file);
@@ -194,18 +215,8 @@ pub(crate) fn merge(args: MergeArgs, common: &Common, terminal: &mut Terminal) -
     no_seed(common)?;
     let plan = WorkPlan::read(&path)?;
     plan.check_inputs(terminal)?;
-    let parts = Parts::new(plan.clone(), &path, Duty::Collect);
-    let open = parts.open();
-    if let Some((first, why)) = open.first() {
-        let units: Vec<String> = open.iter().map(|(unit, _)| unit.to_string()).collect();
-        let (n, of) = (open.len(), plan.units.len());
-        let problem = format!(
-            "{n} of {of} units have no result that can be used: {} ({why})",
-            units.join(", ")
-        );
-        let way_out = Some(format!("run `sbcell step {} --unit {first}`, and so on", shown(&path)));
-        return Err(Error::Unreadable { path, problem, way_out });
-    }
+    let parts = Parts::merging(plan.clone(), &path);
+    refuse_open(&parts.open(), &format!("of {} units", plan.units.len()), &path)?;
     divisible(&plan.command)?;
     let mut command = plan.command;
     if common.overwrite {
@@ -218,6 +229,19 @@ pub(crate) fn merge(args: MergeArgs, common: &Common, terminal: &mut Terminal) -
     run_parsed(cli, &matches, terminal)
 }
 
+/// Refuses a plan with `open` units among those that are named by `which`.
+///
+/// # Errors
+/// [`Error::Unreadable`].
+fn refuse_open(open: &[(usize, Error)], which: &str, path: &Path) -> Result<()> {
+    let Some((first, why)) = open.first() else { return Ok(()) };
+    let units: Vec<String> = open.iter().map(|(unit, _)| unit.to_string()).collect();
+    let (n, units) = (open.len(), units.join(", "));
+    let problem = format!("{n} {which} have no result that can be used: {units} ({why})");
+    let way_out = Some(format!("run `sbcell step {} --unit {first}`, and so on", shown(path)));
+    Err(Error::Unreadable { path: path.to_path_buf(), problem, way_out })
+}
+
 /// The planned command.
 ///
 /// # Errors
@@ -225,6 +249,7 @@ pub(crate) fn merge(args: MergeArgs, common: &Common, terminal: &mut Terminal) -
 fn parsed(command: &[String]) -> Result<(Cli, ArgMatches)> {
     let (cli, matches) = parsed_line(command).map_err(|got| {
         let (name, must) = ("command", "a command line that sbcell takes");
+        let got = format!("`sbcell {}`: {got}", command.join(" "));
         Error::Parameter { name, must, got }
     })?;
     check_flags(&matches)?;
@@ -253,13 +278,36 @@ fn divisible(command: &[String]) -> Result<()> {
         return Ok(());
     }
     let must = "one that can be divided: fit, evaluate, grn, fates or transitions";
-    Err(Error::Parameter { name: "command", must, got: format!("`{found}`") })
+    let known = DIVISIBLE.map(String::from);
+    let meant = did_you_mean(&nearest(found, &known)).map(|text| format!("; {text}"));
+    let got = format!("`{found}`{}", meant.unwrap_or_default());
+    Err(Error::Parameter { name: "command", must, got })
 }
 
 /// The error for a command that was done without a division.
 fn not_divided(command: &[String]) -> Error {
     let must = "one that can be divided with these flags (not: couplings of bridges, solvers of whole courses)";
     Error::Parameter { name: "command", must, got: command.join(" ") }
+}
+
+/// The units of a plan in words: by name, or by number where there are several stages.
+fn units_in_words(plan: &WorkPlan) -> String {
+    let n = plan.units.len();
+    if let [what] = plan.stages.as_slice() {
+        let parts: Vec<&str> = plan.units.iter().map(|unit| unit.part.as_str()).collect();
+        return format!("{n} units ({what}): {}", parts.join(", "));
+    }
+    let counted = |(stage, what): (usize, &String)| match plan
+        .units
+        .iter()
+        .filter(|unit| unit.stage == stage)
+        .count()
+    {
+        1 => what.clone(),
+        n => format!("{what} ({n})"),
+    };
+    let stages: Vec<String> = plan.stages.iter().enumerate().map(counted).collect();
+    format!("{n} units in {} stages: {}", stages.len(), stages.join(", then "))
 }
 
 /// Memory and time of the units of a plan, in words.

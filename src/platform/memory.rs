@@ -60,6 +60,12 @@ pub fn peak_of_process() -> Option<u64> {
     kibibytes(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
 }
 
+/// Begins to measure [`peak_of_process`] again, from the memory that the process has now. Does nothing where the
+/// system has no such switch (Linux has one since version 4.0), so that the peak stays that of the whole run.
+pub fn forget_peak() {
+    let _unchanged = fs::write("/proc/self/clear_refs", "5");
+}
+
 /// The memory that Slurm gives to the job of this process, in bytes, by the values of its variables.
 ///
 /// `variable` returns the value of an environment variable. Slurm states memory in units of 1024² bytes, for each

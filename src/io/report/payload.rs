@@ -3,6 +3,8 @@
 //! A cell takes four characters of base64 for its place, and two thirds of a character for each colouring of at most
 //! 15 values. `page.js` unpacks them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::io::report::axis::Axis;
@@ -86,20 +88,7 @@ pub(super) fn colouring(of: &Colouring) -> Value {
 
 /// `bytes` in base64.
 pub(super) fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut put = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let at = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        for digit in 0..4 {
-            if digit <= chunk.len() {
-                put.push(char::from(DIGITS[(bits >> (18 - 6 * digit) & 63) as usize]));
-            } else {
-                put.push('=');
-            }
-        }
-    }
-    put
+    STANDARD.encode(bytes)
 }
 
 #[cfg(test)]

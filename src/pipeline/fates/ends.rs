@@ -51,8 +51,7 @@ impl Ends<'_> {
         let pairs = |k: usize| snapshots[k].n_cells() as f64 * snapshots[end].n_cells() as f64;
         let division = Division {
             work: (0..end).map(pairs).collect(),
-            what: "times before the terminal states",
-            parts: (0..end).map(name).collect(),
+            ..Division::even("times before the terminal states", (0..end).map(name).collect())
         };
         let found = share::divided(&division, progress, &mut |times: Range<usize>, progress| {
             times

@@ -38,7 +38,7 @@ pub(super) fn intervals(
             let name = |k| job.name(k);
             let parts = (0..solvers.len()).map(name).collect();
             let work = (0..solvers.len()).map(|k| job.n_pairs(k)).collect();
-            let division = Division { what: "intervals", parts, work };
+            let division = Division { work, ..Division::even("intervals", parts) };
             let all = share::divided(&division, progress, &mut |range, progress| {
                 let one = |k: usize| {
                     let progress = &mut Within { inner: &mut *progress, place: job.place(k) };

@@ -150,7 +150,7 @@ fn estimates(
         part.iter().map(|(_, effort)| if *effort == Effort::Pairs { OF_PAIRS } else { 1.0 }).sum()
     };
     let work = parts.iter().map(of_part).collect();
-    let division = Division { what: "repeated estimates", parts: names, work };
+    let division = Division { work, ..Division::even("repeated estimates", names) };
     let all = share::divided(&division, progress, &mut |range, progress| {
         let parts = &parts[range];
         let tasks: Vec<_> = parts.iter().flat_map(|part| part.iter()).collect();

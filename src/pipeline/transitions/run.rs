@@ -167,7 +167,7 @@ impl Job<'_> {
         let parts: Vec<String> = pairs.iter().map(name).collect();
         let cells = |place: usize| self.course.snapshots()[place].n_cells() as f64;
         let work = pairs.iter().map(|&[from, to]| cells(from) * cells(to)).collect();
-        let division = Division { what: "pairs of times", parts, work };
+        let division = Division { work, ..Division::even("pairs of times", parts) };
         share::divided(&division, progress, &mut |range: Range<usize>, progress| {
             let one = |number: usize| {
                 let place =

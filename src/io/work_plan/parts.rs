@@ -1,0 +1,295 @@
+//! The files that hold the parts of a plan, and the memory and time of parts that are tried.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::io::file;
+use crate::io::run::{read_json, write_json};
+use crate::io::work_plan::{WorkPlan, unreadable};
+use crate::platform::memory::{forget_peak, peak_of_process};
+use crate::share::{Division, Duty, Sharing};
+
+/// The result of a unit, as its file holds it.
+#[derive(Debug, Serialize, Deserialize)]
+struct PartFile {
+    /// SHA-256 of the plan.
+    plan: String,
+    /// Place among the units.
+    unit: usize,
+    /// SHA-256 of `result`.
+    sha256: String,
+    /// The result as JSON.
+    result: String,
+}
+
+/// Memory and time of a part that was tried while the plan was made. See [`WorkPlan::with_estimates`].
+///
+/// ```
+/// use sbcell::io::work_plan::{Trial, WorkPlan};
+/// use sbcell::share::Division;
+///
+/// let division = Division { work: vec![1.0, 3.0], ..Division::even("times", vec!["1".into(), "2".into()]) };
+/// let plan = WorkPlan::new(vec!["fates".into()], Vec::new());
+/// let plan = plan.with_units(std::slice::from_ref(&division), "parts".as_ref());
+/// // The second unit had 2 s and 100 MB before its part, and 6 s and 60 MB more for its part.
+/// let peaks = Some([100_000_000, 160_000_000]);
+/// let trial = Trial { stage: 0, part: 1, before: 2.0, own: 6.0, peaks };
+/// let plan = plan.with_estimates(&[trial], &[division], 2);
+/// assert_eq!(plan.units[0].seconds, Some(4.0));
+/// assert_eq!(plan.units[0].memory_bytes, Some(120_000_000));
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// Number of the stage.
+    pub stage: usize,
+    /// Place of the part in its stage.
+    pub part: usize,
+    /// Seconds of all work before the part that is no part itself.
+    pub before: f64,
+    /// Seconds of the part.
+    pub own: f64,
+    /// Peak of the memory until the part began, and until it ended, in bytes; `None` where the system does not tell.
+    pub peaks: Option<[u64; 2]>,
+}
+
+/// The divisions of a command, with the parts that were tried.
+type Found = (Vec<Division>, Vec<Trial>);
+
+/// The divisions of a command, as soon as the command announces them.
+#[derive(Debug, Clone, Default)]
+pub struct Announced(Arc<Mutex<Found>>);
+
+impl Announced {
+    /// Takes the divisions, with the parts that were tried. There are none if the command was not divided.
+    pub fn take(&self) -> Found {
+        self.0.lock().map(|mut found| std::mem::take(&mut *found)).unwrap_or_default()
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Found)) {
+        if let Ok(mut found) = self.0.lock() {
+            change(&mut found);
+        }
+    }
+}
+
+/// A plan that is being made, with what was measured so far.
+#[derive(Debug)]
+struct Planning {
+    /// The folder of the results of units, relative to the plan.
+    parts: PathBuf,
+    /// Whether the largest unit of each kind is done.
+    trial: bool,
+    started: Instant,
+    /// Time of all parts that were tried.
+    tried: Duration,
+    /// The largest memory before the first part.
+    base: Option<u64>,
+    announced: Announced,
+}
+
+/// The role of this process for the parts of a plan.
+#[derive(Debug)]
+enum Role {
+    /// Does this unit of a plan that is made.
+    Unit(usize),
+    /// Takes all results.
+    Merge,
+    /// Makes the plan.
+    Planning(Planning),
+}
+
+/// The files of the parts of a plan, with what this process does.
+#[derive(Debug)]
+pub struct Parts {
+    plan: WorkPlan,
+    /// The folder of the plan.
+    folder: PathBuf,
+    role: Role,
+    /// For each stage, whether the command has come to its division.
+    seen: Vec<bool>,
+}
+
+impl Parts {
+    /// The parts of `plan`, which is in the file `path`, for a process that does one unit.
+    pub fn of_unit(plan: WorkPlan, path: &Path, unit: usize) -> Self {
+        Self::new(plan, path, Role::Unit(unit))
+    }
+
+    /// The parts of `plan`, which is in the file `path`, for a process that puts them together.
+    pub fn merging(plan: WorkPlan, path: &Path) -> Self {
+        Self::new(plan, path, Role::Merge)
+    }
+
+    /// The parts of a `plan` that is being made for the file `path`, and where its divisions will stand. Results of
+    /// units are to be in the folder `parts`, relative to the plan. With `trial`, the unit with the most work of each
+    /// kind is done; units of the first stage are kept.
+    pub fn planning(plan: WorkPlan, path: &Path, parts: &Path, trial: bool) -> (Self, Announced) {
+        let announced = Announced::default();
+        let role = Role::Planning(Planning {
+            parts: parts.to_path_buf(),
+            trial,
+            started: Instant::now(),
+            tried: Duration::ZERO,
+            base: None,
+            announced: announced.clone(),
+        });
+        (Self::new(plan, path, role), announced)
+    }
+
+    fn new(plan: WorkPlan, path: &Path, role: Role) -> Self {
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        let seen = vec![false; plan.stages.len()];
+        Self { plan, folder, role, seen }
+    }
+
+    /// Places of the units without a result that belongs to the plan and is whole, each with the reason.
+    pub fn open(&self) -> Vec<(usize, Error)> {
+        self.open_before(self.plan.stages.len())
+    }
+
+    /// As [`Parts::open`], for the units of the stages before `stage`.
+    pub fn open_before(&self, stage: usize) -> Vec<(usize, Error)> {
+        let units = 0..self.plan.first_of(stage);
+        units.filter_map(|unit| self.result(unit).err().map(|error| (unit, error))).collect()
+    }
+
+    /// The result of a unit.
+    ///
+    /// # Errors
+    /// [`Error::NoFile`] if it is not there; [`Error::Unreadable`] if it is damaged or of another plan.
+    pub fn result(&self, unit: usize) -> Result<String> {
+        let planned = self.plan.units.get(unit).ok_or_else(|| Error::Parameter {
+            name: "unit",
+            must: "one of the plan, counted from 0",
+            got: format!("{unit} of {} units", self.plan.units.len()),
+        })?;
+        let path = self.folder.join(&planned.output);
+        let part: PartFile = read_json(&path)?;
+        let problem = if part.plan != self.plan.sha256 || part.unit != unit {
+            "the file belongs to another plan or unit"
+        } else if file::hex(&Sha256::digest(part.result.as_bytes())) != part.sha256 {
+            "the file is damaged"
+        } else {
+            return Ok(part.result);
+        };
+        Err(unreadable(&path, problem.into(), "remove it and do the unit again"))
+    }
+
+    /// The number of the stage of the division `what`.
+    fn stage(&self, what: &str) -> Result<usize> {
+        self.plan.stages.iter().position(|stage| stage == what).ok_or_else(|| {
+            let must = "that of the command now: make the plan again";
+            Error::Parameter { name: "division of the plan", must, got: format!("no {what}") }
+        })
+    }
+
+    /// The unit of a part of the division `what`.
+    fn unit(&self, what: &str, part: usize) -> Result<usize> {
+        Ok(self.plan.first_of(self.stage(what)?) + part)
+    }
+
+    /// The share of a process that plans, in `division` of stage number `stage`.
+    fn planned(planning: &Planning, division: &Division, stage: usize, n_stages: usize) -> Duty {
+        // What the command announces early may be known better now.
+        planning.announced.with(|found| found.0[stage].work.clone_from(&division.work));
+        if !planning.trial {
+            return Duty::List;
+        }
+        Duty::Try { parts: division.largest(), goes_on: stage + 1 < n_stages }
+    }
+}
+
+impl Sharing for Parts {
+    fn announced(&mut self, divisions: &[Division]) -> Result<()> {
+        if let Role::Planning(planning) = &self.role {
+            self.plan = self.plan.clone().with_units(divisions, &planning.parts);
+            self.seen = vec![false; divisions.len()];
+            planning.announced.with(|found| *found = (divisions.to_vec(), Vec::new()));
+        }
+        Ok(())
+    }
+
+    fn duty(&mut self, division: &Division) -> Result<Duty> {
+        if self.plan.stages.is_empty() && matches!(self.role, Role::Planning(_)) {
+            self.announced(std::slice::from_ref(division))?;
+        }
+        let stage = self.stage(division.what)?;
+        if std::mem::replace(&mut self.seen[stage], true) {
+            let (name, must) = ("command", "one whose divisions have different names");
+            return Err(Error::Parameter { name, must, got: self.plan.command.join(" ") });
+        }
+        let units = self.plan.units_of(stage);
+        let is_same = units.len() == division.parts.len()
+            && units.iter().zip(&division.parts).all(|(unit, part)| unit.part == *part);
+        if !is_same {
+            let must = "that of the command now: make the plan again";
+            let got = format!("{} units, expected {}", units.len(), division.parts.len());
+            return Err(Error::Parameter { name: "division of the plan", must, got });
+        }
+        Ok(match &self.role {
+            Role::Merge => Duty::Collect,
+            Role::Planning(planning) => {
+                Self::planned(planning, division, stage, self.plan.stages.len())
+            }
+            Role::Unit(unit) => {
+                let own = self.plan.units.get(*unit).map_or(0, |unit| unit.stage);
+                match stage.cmp(&own) {
+                    std::cmp::Ordering::Less => Duty::Collect,
+                    std::cmp::Ordering::Equal => Duty::One(unit - self.plan.first_of(stage)),
+                    std::cmp::Ordering::Greater => Duty::Later,
+                }
+            }
+        })
+    }
+
+    fn begin(&mut self, what: &str, part: usize) {
+        let Ok(stage) = self.stage(what) else { return };
+        if let Role::Planning(planning) = &mut self.role {
+            let peak = peak_of_process();
+            planning.base = planning.base.or(peak);
+            let before = planning.started.elapsed().saturating_sub(planning.tried).as_secs_f64();
+            let peak = peak.zip(planning.base).map(|(peak, base)| peak.max(base));
+            let trial = Trial { stage, part, before, own: 0.0, peaks: peak.map(|peak| [peak; 2]) };
+            planning.announced.with(|found| found.1.push(trial));
+        }
+    }
+
+    fn keep(&mut self, what: &str, part: usize, text: String) -> Result<()> {
+        let (stage, unit) = (self.stage(what)?, self.unit(what, part)?);
+        // A later part of a plan that is made was computed from some parts of the earlier stages alone.
+        if stage == 0 || !matches!(self.role, Role::Planning(_)) {
+            let output = self.plan.units.get(unit).map(|unit| self.folder.join(&unit.output));
+            let sha256 = file::hex(&Sha256::digest(text.as_bytes()));
+            let part = PartFile { plan: self.plan.sha256.clone(), unit, sha256, result: text };
+            output.map_or(Err(Error::Cancelled), |path| write_json(&path, &part))?;
+        }
+        if let Role::Planning(planning) = &mut self.role {
+            let (elapsed, peak) = (planning.started.elapsed(), peak_of_process());
+            planning.announced.with(|found| {
+                let Some(trial) = found.1.last_mut() else { return };
+                let own = elapsed.saturating_sub(planning.tried).as_secs_f64() - trial.before;
+                trial.own = own.max(0.0);
+                planning.tried += Duration::from_secs_f64(trial.own);
+                if let (Some(peaks), Some(peak)) = (&mut trial.peaks, peak) {
+                    peaks[1] = peak.max(peaks[0]);
+                }
+            });
+            forget_peak();
+        }
+        Ok(())
+    }
+
+    fn kept(&mut self, what: &str, part: usize) -> Result<String> {
+        self.result(self.unit(what, part)?)
+    }
+
+    fn known_sha256(&self, path: &Path) -> Option<String> {
+        let input = self.plan.inputs.iter().find(|input| input.path == path);
+        input.map(|input| input.sha256.clone())
+    }
+}
