@@ -49,6 +49,23 @@ impl Matrix {
         }
     }
 
+    /// Adds the cells of `below`, which has as many genes. If one of both is sparse, the result is.
+    pub(crate) fn append(&mut self, below: Self) {
+        match (&mut *self, below) {
+            (Self::Dense(above), Self::Dense(below)) => {
+                // Both have the same number of columns.
+                let _ = above.append(Axis(0), below.view());
+            }
+            (Self::Sparse(above), Self::Sparse(below)) => above.append(&below),
+            (Self::Sparse(above), Self::Dense(below)) => above.append(&Csr::of_dense(&below)),
+            (Self::Dense(above), Self::Sparse(below)) => {
+                let mut sparse = Csr::of_dense(above);
+                sparse.append(&below);
+                *self = Self::Sparse(sparse);
+            }
+        }
+    }
+
     /// A copy of the genes `columns`, which must be strictly increasing.
     #[must_use]
     pub fn select_genes(&self, columns: &[usize]) -> Self {

@@ -87,6 +87,29 @@ impl Gram {
         Ok(gram)
     }
 
+    /// All stored entries: the panels one after the other, each by rows.
+    pub(crate) fn entries(&self) -> Vec<f64> {
+        self.panels.iter().flat_map(|panel| panel.iter().copied()).collect()
+    }
+
+    /// The `(n, n)` matrix with the stored `entries` of [`Gram::entries`]; `None` if they are too many or too few.
+    pub(crate) fn of_entries(n: usize, entries: &[f64]) -> Option<Self> {
+        let mut gram = Self::zeros(n);
+        let mut left = entries;
+        for panel in &mut gram.panels {
+            let (own, others) = left.split_at_checked(panel.len())?;
+            panel.iter_mut().zip(own).for_each(|(entry, value)| *entry = *value);
+            left = others;
+        }
+        left.is_empty().then_some(gram)
+    }
+
+    /// Adds the matrix `other` of the same size.
+    pub(crate) fn add_matrix(&mut self, other: &Self) {
+        let pairs = self.panels.par_iter_mut().zip(&other.panels);
+        pairs.for_each(|(panel, other)| *panel += other);
+    }
+
     /// Number `n` of rows and columns.
     pub fn dim(&self) -> usize {
         self.n
@@ -246,6 +269,21 @@ mod tests {
             let scale = expected.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
             assert!(error.iter().all(|error| error.abs() < 1e-12 * scale * 300.0));
         }
+    }
+
+    #[test]
+    fn entries_are_those_of_the_matrix_again() {
+        let (sparse, _) = matrix(50, 150);
+        let gram = Gram::of_sparse(&sparse, &mut Silent).unwrap();
+        let entries = gram.entries();
+        assert_eq!(entries.len(), 128 * 150 + 22 * 22);
+        let mut again = Gram::of_entries(150, &entries).unwrap();
+        assert_eq!(again.get(3, 140).to_bits(), gram.get(3, 140).to_bits());
+        assert!(Gram::of_entries(150, &entries[1..]).is_none());
+        assert!(Gram::of_entries(149, &entries).is_none());
+        again.add_matrix(&gram);
+        let doubled = |i, j| (again.get(i, j) - 2.0 * gram.get(i, j)).abs() < 1e-12;
+        assert!((0..150).all(|i| (0..150).all(|j| doubled(i, j))));
     }
 
     #[test]

@@ -3,12 +3,14 @@
 use std::f64::consts::FRAC_1_SQRT_2;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
 use crate::linalg::at_most;
 use crate::preprocess::log_scale::{LogScale, TASK, refuse_negative_block};
 use crate::progress::Progress;
+use crate::share::Packed;
 
 /// Selects genes that vary more than other genes with a similar mean.
 ///
@@ -99,6 +101,14 @@ impl GeneSelector {
         progress: &mut dyn Progress,
     ) -> Result<Vec<usize>> {
         let genes = self.statistics(x, scale, progress)?;
+        self.of_statistics(&genes)
+    }
+
+    /// The selected genes by their statistics.
+    ///
+    /// # Errors
+    /// [`Error::Numerical`] if no gene varies.
+    fn of_statistics(&self, genes: &[GeneStatistics]) -> Result<Vec<usize>> {
         let selected: Vec<usize> = if self.n_genes >= genes.len() {
             (0..genes.len()).filter(|&j| !genes[j].dispersion.is_nan()).collect()
         } else {
@@ -129,12 +139,24 @@ impl GeneSelector {
         progress: &mut dyn Progress,
     ) -> Result<Vec<GeneStatistics>> {
         self.check()?;
-        let mut genes = means_and_dispersions(x, scale, progress)?;
-        if let Some(j) = genes.iter().position(|gene| !gene.mean.is_finite()) {
+        let sums = GeneSums::of(x, scale, progress)?;
+        if let Some(j) = sums.overflown() {
             return Err(overflow(x, scale, j, progress)?);
         }
+        let mut genes = sums.statistics();
         normalize_within_bins(&mut genes, self.n_bins);
         Ok(genes)
+    }
+
+    /// As [`GeneSelector::select`], from sums over the cells.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if a hyperparameter is zero; [`Error::Numerical`] if no gene varies.
+    pub(crate) fn select_by(&self, sums: &GeneSums) -> Result<Vec<usize>> {
+        self.check()?;
+        let mut genes = sums.statistics();
+        normalize_within_bins(&mut genes, self.n_bins);
+        self.of_statistics(&genes)
     }
 
     fn check(&self) -> Result<()> {
@@ -149,7 +171,7 @@ impl GeneSelector {
 }
 
 /// The error with the first value of gene `j` that overflows; one more pass over `x`.
-fn overflow(
+pub(crate) fn overflow(
     x: &dyn CellBlocks,
     scale: &LogScale,
     j: usize,
@@ -185,47 +207,83 @@ fn value_of(x: &Matrix, i: usize, j: usize) -> f32 {
     }
 }
 
-/// Means and dispersions of all genes in one pass; the sums of tasks are added in order.
-fn means_and_dispersions(
-    x: &dyn CellBlocks,
-    scale: &LogScale,
-    progress: &mut dyn Progress,
-) -> Result<Vec<GeneStatistics>> {
-    let mut sums = vec![[0.0; 2]; x.n_genes()];
-    x.each_block(progress, &mut |first, block| {
-        scale.check(first, block)?;
-        refuse_negative_block("gene selection", first, block)?;
-        let starts: Vec<usize> = (0..block.n_cells()).step_by(TASK).collect();
-        let parts: Vec<Vec<[f64; 2]>> = starts
-            .into_par_iter()
-            .map(|start| {
-                let mut sums = vec![[0.0; 2]; block.n_genes()];
-                for i in start..block.n_cells().min(start + TASK) {
-                    add_row(&mut sums, block, i, |value| unlogged(scale, first + i, value));
+/// Sums of the values of each gene and of their squares, before the logarithm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GeneSums {
+    /// Number of cells.
+    n_cells: usize,
+    /// The sum of the values of each gene.
+    values: Packed<f64>,
+    /// The sum of their squares.
+    squares: Packed<f64>,
+}
+
+impl GeneSums {
+    /// The sums over the cells of `x` in one pass; those of tasks are added in order. `scale` is that of these cells.
+    ///
+    /// # Errors
+    /// As [`GeneSelector::select`], but an overflow is no error.
+    pub(crate) fn of(
+        x: &dyn CellBlocks,
+        scale: &LogScale,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
+        let mut sums = vec![[0.0; 2]; x.n_genes()];
+        x.each_block(progress, &mut |first, block| {
+            scale.check(first, block)?;
+            refuse_negative_block("gene selection", first, block)?;
+            let starts: Vec<usize> = (0..block.n_cells()).step_by(TASK).collect();
+            let parts: Vec<Vec<[f64; 2]>> = starts
+                .into_par_iter()
+                .map(|start| {
+                    let mut sums = vec![[0.0; 2]; block.n_genes()];
+                    for i in start..block.n_cells().min(start + TASK) {
+                        add_row(&mut sums, block, i, |value| unlogged(scale, first + i, value));
+                    }
+                    sums
+                })
+                .collect();
+            for part in parts {
+                for (sum, part) in sums.iter_mut().zip(part) {
+                    sum[0] += part[0];
+                    sum[1] += part[1];
                 }
-                sums
-            })
-            .collect();
-        for part in parts {
-            for (sum, part) in sums.iter_mut().zip(part) {
-                sum[0] += part[0];
-                sum[1] += part[1];
             }
+            Ok(())
+        })?;
+        let column = |k: usize| Packed(sums.iter().map(|sum| sum[k]).collect());
+        Ok(Self { n_cells: x.n_cells(), values: column(0), squares: column(1) })
+    }
+
+    /// Adds the sums over further cells.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.n_cells += other.n_cells;
+        let pairs = [(&mut self.values, &other.values), (&mut self.squares, &other.squares)];
+        for (sums, others) in pairs {
+            sums.0.iter_mut().zip(&others.0).for_each(|(sum, other)| *sum += other);
         }
-        Ok(())
-    })?;
-    let n = x.n_cells();
-    let gene = |[sum, square]: [f64; 2]| {
-        let mean = sum / n.max(1) as f64;
-        let variance =
-            (square / n.max(1) as f64 - mean * mean) * n as f64 / n.saturating_sub(1).max(1) as f64;
-        let varies = variance > SMALLEST_CV2 * mean * mean;
-        // A gene without expression has the mean 1e-12, as in scanpy; it affects the first bin.
-        let mean = if mean > 0.0 { mean } else { 1e-12 };
-        let dispersion = if varies { (variance / mean).ln() } else { f64::NAN };
-        GeneStatistics { mean: mean.ln_1p(), dispersion, normalized: f64::NAN }
-    };
-    Ok(sums.into_iter().map(gene).collect())
+    }
+
+    /// The first gene whose values overflow.
+    pub(crate) fn overflown(&self) -> Option<usize> {
+        self.values.0.iter().position(|sum| !sum.is_finite())
+    }
+
+    /// Means and dispersions of all genes, not relative to others.
+    fn statistics(&self) -> Vec<GeneStatistics> {
+        let n = self.n_cells;
+        let gene = |(&sum, &square): (&f64, &f64)| {
+            let mean = sum / n.max(1) as f64;
+            let variance = (square / n.max(1) as f64 - mean * mean) * n as f64
+                / n.saturating_sub(1).max(1) as f64;
+            let varies = variance > SMALLEST_CV2 * mean * mean;
+            // A gene without expression has the mean 1e-12, as in scanpy; it affects the first bin.
+            let mean = if mean > 0.0 { mean } else { 1e-12 };
+            let dispersion = if varies { (variance / mean).ln() } else { f64::NAN };
+            GeneStatistics { mean: mean.ln_1p(), dispersion, normalized: f64::NAN }
+        };
+        self.values.0.iter().zip(&self.squares.0).map(gene).collect()
+    }
 }
 
 /// `exp(x) − 1` of a value on the log scale; for other values the argument of the logarithm.

@@ -57,6 +57,19 @@ impl LogScale {
         Self::Counts { depths, target }
     }
 
+    /// The conversion of the cells `cells` of the matrix, as those of a matrix of their own.
+    pub(crate) fn of_cells(&self, cells: Range<usize>) -> Self {
+        match self {
+            Self::AsIs => Self::AsIs,
+            Self::Plain => Self::Plain,
+            Self::Normalised => Self::Normalised,
+            Self::Counts { depths, target } => {
+                let depths = depths.slice(ndarray::s![cells]).to_owned();
+                Self::Counts { depths, target: *target }
+            }
+        }
+    }
+
     /// The common depth to which counts are scaled; `None` for other values.
     pub fn depth(&self) -> Option<f64> {
         match self {

@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use ndarray::Array1;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::data::CellBlocks;
 use crate::error::Result;
 use crate::preprocess::normalize::median_of_positive;
+use crate::preprocess::survey::survey;
 use crate::progress::Progress;
 
 /// The kind of values of a matrix.
@@ -106,21 +105,10 @@ pub struct Detected {
     pub common_depth: Option<f64>,
 }
 
-/// Number of sampled cells; sign and size are checked for all values.
-const N_SAMPLED: usize = 1_000;
 /// Limit of logarithms; `exp(20)` would be half a billion molecules.
-const LOG_LIMIT: f64 = 20.0;
+pub(super) const LOG_LIMIT: f64 = 20.0;
 /// Share of the cells that must have the common depth.
 const NEARLY_ALL: f64 = 0.99;
-/// Largest relative difference from the common depth if values are too large for logarithms.
-///
-/// Genes may be removed after normalisation, which changes depths slightly. Depths of cells without
-/// normalisation differ by far more.
-const SAME_DEPTH: f64 = 1e-2;
-/// Largest relative difference if values may be logarithms: the rounding of half precision.
-const SAME_DEPTH_OF_SMALL: f64 = 1e-4;
-/// Number of values in one task.
-const CHUNK: usize = 1 << 16;
 
 /// Finds the kind of values of `x`.
 ///
@@ -156,47 +144,6 @@ pub fn detect(x: &dyn CellBlocks, progress: &mut dyn Progress) -> Result<Detecte
     survey(x, progress).map(|surveyed| surveyed.0)
 }
 
-/// The kind of values of `x`, and the depth of every cell: the sum of its values.
-///
-/// One pass over the stored values, without their columns. Time `O(stored values)` in parallel.
-///
-/// # Errors
-/// As for [`detect`].
-pub(crate) fn survey(
-    x: &dyn CellBlocks,
-    progress: &mut dyn Progress,
-) -> Result<(Detected, Array1<f64>)> {
-    let mut seen = Seen::default();
-    let step = x.n_cells().div_ceil(N_SAMPLED).max(1);
-    let mut looks = Vec::new();
-    let mut depths = Array1::zeros(x.n_cells());
-    x.each_values(progress, &mut |first, block| {
-        let parts = block.values.par_chunks(CHUNK).map(Seen::of).collect::<Vec<_>>();
-        for part in &parts {
-            seen.join(part);
-        }
-        if block.values.len() < block.n_cells() * block.n_genes {
-            seen.add(0.0);
-        }
-        let looked: Vec<(f64, Option<Look>)> = (0..block.n_cells())
-            .into_par_iter()
-            .with_min_len(64)
-            .map(|i| {
-                let values = block.cell(i);
-                let depth = values.iter().map(|&value| f64::from(value)).sum::<f64>();
-                (depth, ((first + i) % step == 0).then(|| Look::behind_the_logarithm(values)))
-            })
-            .collect();
-        for (i, (depth, look)) in looked.into_iter().enumerate() {
-            depths[first + i] = depth;
-            looks.extend(look);
-        }
-        Ok(())
-    })?;
-    let detected = seen.decide(&looks, depths.as_slice().unwrap_or(&[]));
-    Ok((detected, depths))
-}
-
 /// The common depth of 99 % of the cells with positive depth, within a relative `tolerance`.
 ///
 /// It is their median; `None` if they differ, or if fewer than two cells have a positive depth.
@@ -205,140 +152,6 @@ pub fn common_depth(depths: &[f64], tolerance: f64) -> Option<f64> {
     let n = depths.iter().filter(|&&depth| depth > 0.0).count();
     let same = depths.iter().filter(|&&other| (other - depth).abs() <= tolerance * depth).count();
     (2 <= n && NEARLY_ALL * n as f64 <= same as f64).then_some(depth)
-}
-
-/// Statistics of the values so far, which do not depend on their order.
-struct Seen {
-    min: f64,
-    max: f64,
-    n_nonzero: usize,
-    n_integer: usize,
-    n_not_finite: usize,
-}
-
-impl Default for Seen {
-    fn default() -> Self {
-        let (min, max) = (f64::INFINITY, f64::NEG_INFINITY);
-        Self { min, max, n_nonzero: 0, n_integer: 0, n_not_finite: 0 }
-    }
-}
-
-impl Seen {
-    /// The statistics of `values`.
-    fn of(values: &[f32]) -> Self {
-        let mut seen = Self::default();
-        for &value in values {
-            seen.add(f64::from(value));
-        }
-        seen
-    }
-
-    /// Includes one value.
-    fn add(&mut self, value: f64) {
-        if !value.is_finite() {
-            self.n_not_finite += 1;
-            return;
-        }
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-        if value.abs() > 0.0 {
-            self.n_nonzero += 1;
-            self.n_integer += usize::from(value.fract().abs() <= 0.0);
-        }
-    }
-
-    /// Includes the values of `other`.
-    fn join(&mut self, other: &Self) {
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
-        self.n_nonzero += other.n_nonzero;
-        self.n_integer += other.n_integer;
-        self.n_not_finite += other.n_not_finite;
-    }
-
-    /// The result from the statistics, the sampled cells and the depths of all cells.
-    fn decide(mut self, looks: &[Look], depths: &[f64]) -> Detected {
-        if self.max < self.min {
-            (self.min, self.max) = (0.0, 0.0);
-        }
-        let common_depth = self.common_depth(looks, depths);
-        let evidence = ValuesEvidence {
-            min: self.min,
-            max: self.max,
-            all_whole: self.n_integer == self.n_nonzero,
-            all_finite: self.n_not_finite == 0,
-            common_depth,
-        };
-        let values = evidence.verdict();
-        let could_be_log = self.n_not_finite == 0 && 0.0 <= self.min && self.max < LOG_LIMIT;
-        let (counts_behind, depth_spread) =
-            if could_be_log { behind_the_logarithm(looks) } else { (None, None) };
-        let nonzero = self.n_nonzero.max(1) as f64;
-        Detected {
-            values,
-            min: self.min,
-            max: self.max,
-            n_not_finite: self.n_not_finite,
-            integer_share: if self.n_nonzero == 0 { 1.0 } else { self.n_integer as f64 / nonzero },
-            counts_behind,
-            depth_spread,
-            common_depth,
-        }
-    }
-
-    /// The common depth of the values themselves, unless `exp(x) − 1` has a common depth too.
-    ///
-    /// In the latter case the values are logarithms.
-    fn common_depth(&self, looks: &[Look], depths: &[f64]) -> Option<f64> {
-        if self.n_not_finite > 0 || self.min < 0.0 {
-            return None;
-        }
-        if self.max >= LOG_LIMIT {
-            return common_depth(depths, SAME_DEPTH);
-        }
-        let unlogged: Vec<f64> = looks.iter().map(|look| look.depth).collect();
-        let is_log = common_depth(&unlogged, SAME_DEPTH_OF_SMALL).is_some();
-        common_depth(depths, SAME_DEPTH_OF_SMALL).filter(|_| !is_log)
-    }
-}
-
-/// A sampled cell under the assumption that its values are `ln(1 + y)`.
-struct Look {
-    /// Sum of `y = exp(x) − 1`.
-    depth: f64,
-    /// Whether all `y` are multiples of the smallest one; `None` with fewer than two.
-    whole: Option<bool>,
-}
-
-impl Look {
-    /// Examines the stored values of one cell.
-    fn behind_the_logarithm(values: &[f32]) -> Self {
-        let row: Vec<f64> = values.iter().map(|&value| f64::from(value).exp_m1()).collect();
-        let positive = || row.iter().copied().filter(|&value| value > 0.0);
-        let smallest = positive().fold(f64::INFINITY, f64::min);
-        // The smallest value is one molecule in nearly every cell. Rounding to single precision
-        // changes a ratio by about 1e-6 of it.
-        let whole = || {
-            positive().all(|value| {
-                let ratio = value / smallest;
-                (ratio - ratio.round()).abs() <= 1e-4 + 1e-5 * ratio
-            })
-        };
-        Self { depth: row.iter().sum(), whole: (2 <= positive().count()).then(whole) }
-    }
-}
-
-/// [`Detected::counts_behind`] and [`Detected::depth_spread`] from the sampled cells.
-fn behind_the_logarithm(looks: &[Look]) -> (Option<f64>, Option<f64>) {
-    let n_cells = looks.iter().filter(|look| look.whole.is_some()).count();
-    if n_cells == 0 {
-        return (None, None);
-    }
-    let n_whole = looks.iter().filter(|look| look.whole == Some(true)).count();
-    let n = looks.len() as f64;
-    let mean = looks.iter().map(|look| look.depth).sum::<f64>() / n;
-    let square = looks.iter().map(|look| (look.depth - mean).powi(2)).sum::<f64>();
-    (Some(n_whole as f64 / n_cells as f64), Some((square / n).sqrt() / mean))
 }
 
 #[cfg(test)]

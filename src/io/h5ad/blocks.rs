@@ -8,7 +8,7 @@ use sbcell_hdf5::{Dataset, Storage, Value};
 
 use crate::data::{CellBlocks, Matrix, SeeCells, SeeValues, StoredValues, blocks_of};
 use crate::error::{Error, Result};
-use crate::io::h5ad::joined::{JoinedMatrix, Piece, append};
+use crate::io::h5ad::joined::{JoinedMatrix, Piece};
 use crate::io::h5ad::matrix::{
     Sparse, StoredMatrix, all_finite, ranges_of_rows, read_ranges, window_of,
 };
@@ -128,7 +128,7 @@ impl Block for Matrix {
     }
 
     fn append(&mut self, below: Self) {
-        append(self, below);
+        Matrix::append(self, below);
     }
 }
 

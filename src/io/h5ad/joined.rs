@@ -191,7 +191,7 @@ impl JoinedMatrix {
             }
             let block = piece.as_first(piece.stored.read(own.as_deref(), progress)?)?;
             match &mut all {
-                Some(all) => append(all, block),
+                Some(all) => all.append(block),
                 None => all = Some(with_room(block, rows, self, share)),
             }
         }
@@ -271,7 +271,7 @@ fn with_room(block: Matrix, rows: Option<&[usize]>, of: &JoinedMatrix, share: f6
             // Without room the array grows as it is filled.
             let _ = roomy.reserve_rows(n_rows);
             let mut roomy = Matrix::Dense(roomy);
-            append(&mut roomy, Matrix::Dense(x));
+            roomy.append(Matrix::Dense(x));
             roomy
         }
         Matrix::Sparse(mut x) => {
@@ -282,30 +282,11 @@ fn with_room(block: Matrix, rows: Option<&[usize]>, of: &JoinedMatrix, share: f6
     }
 }
 
-/// Adds the rows of `below` to `above`. If one of them is sparse, the result is.
-pub(super) fn append(above: &mut Matrix, below: Matrix) {
-    match (above, below) {
-        (Matrix::Dense(above), Matrix::Dense(below)) => {
-            // Both have the same number of columns.
-            let _ = above.append(Axis(0), below.view());
-        }
-        (Matrix::Sparse(above), Matrix::Sparse(below)) => above.append(&below),
-        (Matrix::Sparse(above), Matrix::Dense(below)) => above.append(&Csr::of_dense(&below)),
-        (above, Matrix::Sparse(below)) => {
-            if let Matrix::Dense(dense) = above {
-                let mut sparse = Csr::of_dense(dense);
-                sparse.append(&below);
-                *above = Matrix::Sparse(sparse);
-            }
-        }
-    }
-}
-
 /// The rows of all `blocks`, one below the other; sparse if one of them is.
 pub(super) fn stacked(blocks: Vec<Matrix>) -> Matrix {
     let mut blocks = blocks.into_iter();
     let mut all = blocks.next().unwrap_or_else(|| Matrix::Dense(ndarray::Array2::default((0, 0))));
-    blocks.for_each(|block| append(&mut all, block));
+    blocks.for_each(|block| all.append(block));
     all
 }
 

@@ -11,6 +11,7 @@ use crate::pipeline::fit::plan::Plan;
 use crate::pipeline::fit::probe::{Probe, probe, seconds_per_flop};
 use crate::pipeline::fit::run::Running;
 use crate::pipeline::fit::selection::{Selection, matrix_source};
+use crate::pipeline::fit::shards::{self, SHARD_CELLS, is_by_shards};
 use crate::pipeline::shared::counted::bytes_of;
 use crate::preprocess::NPcs;
 use crate::progress::Progress;
@@ -155,6 +156,11 @@ impl Plan {
         let Self { file, options, selection, .. } = self;
         let n_cells = selection.rows.len();
         let used = found.map_or_else(|| guessed(info, options), |found| found.used);
+        let dims = options.n_pcs.most().min(used.0 as usize).min(n_cells.saturating_sub(1)) as f64;
+        if n_cells > SHARD_CELLS && is_by_shards(info, options) {
+            let size = shards::footprint(selection, info, file.n_cells(), running.whole_bytes());
+            return Footprint { used, dims, ..size };
+        }
         let whole = bytes_of(info, n_cells);
         let stays = whole > running.whole_bytes() && info.format != StorageFormat::Csc;
         Footprint {
@@ -163,7 +169,7 @@ impl Plan {
             whole: if stays { 0.0 } else { whole },
             used,
             dense: info.format == StorageFormat::Dense,
-            dims: options.n_pcs.most().min(used.0 as usize).min(n_cells.saturating_sub(1)) as f64,
+            dims,
             ..Footprint::of_embedding(selection, file.n_cells(), 0.0)
         }
     }

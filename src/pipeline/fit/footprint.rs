@@ -3,6 +3,7 @@
 use crate::bridge::Held;
 use crate::error::{Error, Result};
 use crate::pipeline::fit::selection::Selection;
+use crate::pipeline::fit::shards::SHARD_CELLS;
 
 /// The sizes that the memory of a fit depends on. Counts are `f64`, since estimates enter them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,6 +28,8 @@ pub(crate) struct Footprint {
     pub(crate) interval: f64,
     /// Memory of the solver for the cells of an interval.
     pub(crate) held: Held,
+    /// Most bytes of the used genes that are in memory beside those of a shard, if the fit works by shards.
+    pub(crate) by_shards: Option<f64>,
 }
 
 /// Bytes of the program and its threads without any data.
@@ -50,6 +53,7 @@ impl Footprint {
             dims,
             interval: pairs.max().unwrap_or(0) as f64,
             held: Held::default(),
+            by_shards: None,
         }
     }
 
@@ -65,7 +69,11 @@ impl Footprint {
     fn kept(&self) -> f64 {
         let (genes, stored) = self.used;
         let per_cell = if self.dense { 4.0 * genes } else { 8.0 * stored + 8.0 };
-        self.cells * per_cell
+        let all = self.cells * per_cell;
+        match self.by_shards {
+            None => all,
+            Some(held) => all.min(held + self.cells.min(SHARD_CELLS as f64) * per_cell),
+        }
     }
 
     /// Bytes beside the used genes while components and then coordinates are computed.
@@ -148,6 +156,7 @@ mod tests {
             dims: 50.0,
             interval: 2.5e5,
             held: Held::default(),
+            by_shards: None,
         }
     }
 
@@ -183,6 +192,16 @@ mod tests {
         assert!((bytes / (8.0 * 50.0 * carried_more) - 11.4).abs() < 1e-9, "{bytes}");
         let none = Footprint { interval: 0.0, ..million() };
         assert!((none.comparing() / 1e6 - (3.0 * 8.0 * 50.0 + 68.0)).abs() < 1e-6);
+    }
+
+    /// By shards, 100 352 cells of 200 values, and 0.3 GB of the others, are held in place of a million cells.
+    #[test]
+    fn a_fit_by_shards_holds_a_shard_and_what_it_may() {
+        let shards = Footprint { by_shards: Some(3e8), ..million() };
+        let held = 3e8 + 100_352.0 * 1_608.0;
+        assert!((shards.kept() - held).abs() < 1.0 && million().kept() > 1.6e9);
+        let few = Footprint { by_shards: Some(1e12), ..million() };
+        assert!((few.kept() - million().kept()).abs() < 1.0);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The hash of the data of a fit, computed in parallel to other work on them.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 
 use crate::error::Result;
@@ -9,7 +10,7 @@ use crate::io::hashed::Hashed;
 use crate::progress::{Event, Progress, report};
 
 /// Does `work` and computes the SHA-256 of `input` in a second thread. After the work, `progress`
-/// hears the events of the hashing that is left.
+/// hears the events of the hashing that is left. Nothing is computed if a plan has the hashes.
 ///
 /// Returns the hash and the result of `work`.
 ///
@@ -21,6 +22,13 @@ pub(super) fn beside_hash<T>(
     progress: &mut dyn Progress,
     work: impl FnOnce(&mut dyn Progress) -> Result<T>,
 ) -> Result<(Hashed, T)> {
+    let known = |path: &Path, progress: &mut dyn Progress| {
+        progress.sharing().and_then(|sharing| sharing.known_sha256(path))
+    };
+    if input.paths().iter().all(|path| known(path, progress).is_some()) {
+        let hashed = Hashed::with(input, |path| Ok(known(path, progress).unwrap_or_default()))?;
+        return Ok((hashed, work(progress)?));
+    }
     beside(progress, work, |progress| Hashed::of(input, progress))
 }
 

@@ -5,6 +5,7 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result, number};
 use crate::io::model::{Interval, PartialModel};
 use crate::metrics::{CloudComparison, Comparison};
+use crate::pipeline::fit::selection::Selection;
 use crate::pipeline::fit::solve::{Solved, Solvers, Task};
 use crate::pipeline::shared::recorder::Within;
 use crate::progress::{self, Event, Progress, Unseen};
@@ -35,10 +36,8 @@ pub(super) fn intervals(
     let job = Job { task, partial };
     match task.solvers(progress)? {
         Solvers::Each(solvers) => {
-            let name = |k| job.name(k);
-            let parts = (0..solvers.len()).map(name).collect();
-            let work = (0..solvers.len()).map(|k| job.n_pairs(k)).collect();
-            let division = Division { work, ..Division::even("intervals", parts) };
+            let sizes = task.series().snapshots().iter().map(Snapshot::n_cells).collect::<Vec<_>>();
+            let division = division_of(task.series().times(), &sizes);
             let all = share::divided(&division, progress, &mut |range, progress| {
                 let one = |k: usize| {
                     let progress = &mut Within { inner: &mut *progress, place: job.place(k) };
@@ -70,6 +69,26 @@ pub(super) fn intervals(
     }
 }
 
+/// The division of the intervals between the times of `selection`.
+pub(super) fn division(selection: &Selection) -> Division {
+    let levels = &selection.axis.levels;
+    let times: Vec<f64> = levels.iter().map(|level| level.time).collect();
+    let sizes: Vec<usize> = levels.iter().map(|level| level.n_cells).collect();
+    division_of(&times, &sizes)
+}
+
+/// The division of the intervals between `times` with `sizes` cells. Work is the number of pairs of cells.
+fn division_of(times: &[f64], sizes: &[usize]) -> Division {
+    let parts = times.windows(2).map(|ends| name(ends[0], ends[1])).collect();
+    let work = sizes.windows(2).map(|ends| ends[0] as f64 * ends[1] as f64).collect();
+    Division { work, ..Division::even("intervals", parts) }
+}
+
+/// The name of the interval between two times.
+fn name(from: f64, to: f64) -> String {
+    format!("{from} → {to}")
+}
+
 /// The task with the folder of the unfinished model.
 struct Job<'a> {
     task: &'a Task<'a>,
@@ -80,13 +99,7 @@ impl Job<'_> {
     /// The times at the ends of interval `k`.
     fn name(&self, k: usize) -> String {
         let (from, to) = self.task.ends(k);
-        format!("{from} → {to}")
-    }
-
-    /// Number of pairs of cells of interval `k`.
-    fn n_pairs(&self, k: usize) -> f64 {
-        let problem = self.task.problem(k);
-        problem.source().n_cells() as f64 * problem.target().n_cells() as f64
+        name(from, to)
     }
 
     /// The words for interval `k` before every message.

@@ -23,6 +23,7 @@ mod route;
 pub(super) mod run;
 pub(super) mod scale;
 pub(super) mod selection;
+mod shards;
 pub(super) mod solve;
 pub(super) mod units;
 mod write;

@@ -25,6 +25,7 @@ use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::plan::Plan;
 use crate::pipeline::fit::scale::Spread;
 use crate::pipeline::fit::selection::{check_extent, named};
+use crate::pipeline::fit::shards::{SHARD_CELLS, Shards, are_divided};
 use crate::pipeline::fit::solve::Task;
 use crate::pipeline::fit::units::Units;
 use crate::pipeline::fit::write::{header, interval_record, plan_hash};
@@ -35,6 +36,7 @@ use crate::pipeline::shared::halves::halved_rows;
 use crate::pipeline::shared::recorder::Recorder;
 use crate::progress::{self, Progress};
 use crate::rng::Seed;
+use crate::share::Whole;
 
 /// The result of a fit. The bridges themselves are in the folder [`FitSummary::out`].
 ///
@@ -148,6 +150,7 @@ impl Plan {
         let mut progress = Recorder::after(&self.notes, &mut *listener);
         let Self { file, options, selection, .. } = self;
         let path = file.path();
+        let is_by_shards = Shards::of(self, running, SHARD_CELLS)?.is_some();
         let Ready { hashed, n_genes: n_genes_read, mut prepared, cells } =
             self.ready(running, &mut progress)?;
         let plan = plan_hash(&hashed.sha256, options)?;
@@ -168,7 +171,11 @@ impl Plan {
         let mut task = Task::new(&series, &units, options, growth, &selection.times)?;
         task.settle(&mut progress)?;
         task.couple(self.coupling_growth(&series, units.scale, auto.as_ref(), &mut progress)?);
-        let intervals = intervals(&task, &partial, &mut progress)?;
+        let intervals = if is_by_shards && !are_divided(options) {
+            intervals(&task, &partial, &mut Whole(&mut progress))?
+        } else {
+            intervals(&task, &partial, &mut progress)?
+        };
         drop(task);
         drop(series);
 
@@ -212,14 +219,13 @@ impl Plan {
     fn prepare(&self, running: Running, progress: &mut dyn Progress) -> Result<(usize, Prepared)> {
         let Self { file, options, selection, growth, .. } = self;
         let most = running.whole_bytes();
-        let raw = Raw::read(file, selection, options, growth, most, progress)?;
         let is_chosen = options.coupling_epsilon == CouplingEpsilon::Auto;
         let halved = if is_chosen { halved_rows(&selection.times) } else { Vec::new() };
-        let raw = raw.halving(halved);
-        let (n_genes, size) = (raw.n_genes(), raw.footprint(file, selection, options)?);
-        let memory = running.memory.map(|bytes| MemoryLimit { bytes, size });
-        let prepared = raw.prepare(options, growth, memory, selection.axis.unit, progress);
-        let prepared = prepared.map_err(|error| named(error, file, selection, options))?;
+        let found = match Shards::of(self, running, SHARD_CELLS)? {
+            Some(shards) => self.prepare_shards(shards, running, halved, progress),
+            None => self.prepare_whole(running, halved, progress),
+        };
+        let (n_genes, prepared) = found.map_err(|error| named(error, file, selection, options))?;
         let own = match growth {
             Given::Auto(Search::Found(genes)) => {
                 or_off(genes.own_rates(file, selection, options, most, progress), progress)?
@@ -227,6 +233,22 @@ impl Plan {
             _ => None,
         };
         Ok((n_genes, Prepared { growth: own.or(prepared.growth), ..prepared }))
+    }
+
+    /// As [`Plan::prepare`], with the values of all cells at once.
+    fn prepare_whole(
+        &self,
+        running: Running,
+        halved: Vec<usize>,
+        progress: &mut dyn Progress,
+    ) -> Result<(usize, Prepared)> {
+        let Self { file, options, selection, growth, .. } = self;
+        let most = running.whole_bytes();
+        let raw = Raw::read(file, selection, options, growth, most, progress)?.halving(halved);
+        let (n_genes, size) = (raw.n_genes(), raw.footprint(file, selection, options)?);
+        let memory = running.memory.map(|bytes| MemoryLimit { bytes, size });
+        let unit = selection.axis.unit;
+        Ok((n_genes, raw.prepare(options, growth, memory, unit, progress)?))
     }
 
     /// Whether couplings can have growth of their own: those that the bridges hold cannot.

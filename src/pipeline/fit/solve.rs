@@ -139,6 +139,11 @@ impl<'a> Task<'a> {
         self.coupling.as_ref().map(|growth| (growth.shares[k], growth.rates[k].to_vec()))
     }
 
+    /// The snapshots with their times, in data units.
+    pub(super) fn series(&self) -> &TimeSeries {
+        self.series
+    }
+
     /// Number of intervals.
     pub(crate) fn n_intervals(&self) -> usize {
         self.problems.len()

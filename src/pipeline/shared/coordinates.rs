@@ -2,19 +2,18 @@
 
 use ndarray::{Array1, Array2, Axis};
 
-use crate::bridge::Property;
 use crate::data::time::TimeUnit;
 use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;
-use crate::pipeline::Reference;
 use crate::pipeline::fit::auto_growth::or_off;
 use crate::pipeline::fit::footprint::Footprint;
 use crate::pipeline::fit::growth::{Given, from_genes};
 use crate::pipeline::fit::options::{FitOptions, Source, ValuesChoice};
 use crate::pipeline::fit::selection::{Selection, matrix_source};
 use crate::pipeline::shared::chosen_genes::chosen;
+use crate::pipeline::shared::component_notes::{names_of_components, say_not_halved, say_share};
 use crate::pipeline::shared::counted::{Counted, bytes_of, log_scale, record, scale_as};
 use crate::pipeline::shared::halves::Halves;
 use crate::pipeline::shared::unique_names::unique;
@@ -271,21 +270,19 @@ impl<'f> Raw<'f> {
         if is_asked && halves.is_none() {
             say_not_halved(genes.len(), options, progress)?;
         }
-        let share = pca.explained_variance().sum() / pca.total_variance();
-        let text = format!(
-            "{} principal components of {} genes hold {:.1} % of the variance",
-            points.ncols(),
-            genes.len(),
-            100.0 * share
-        );
-        progress::note(progress, text)?;
-        let dimensions = (1..=points.ncols()).map(|d| format!("PC{d}")).collect();
-        let recipe = Recipe { values: Some(record(scale)), columns, pca: Some(pca) };
+        say_share(&pca, progress)?;
+        let dimensions = names_of_components(points.ncols());
+        let recipe = Recipe::of(scale, columns, pca);
         Ok(Prepared { points, dimensions, genes, growth, recipe, scree, halves, seen })
     }
 }
 
 impl Recipe {
+    /// The transformation by the genes `columns` (`None` for all) on the log scale `scale`, and by `pca`.
+    pub(in crate::pipeline) fn of(scale: &LogScale, columns: Option<Vec<usize>>, pca: Pca) -> Self {
+        Self { values: Some(record(scale)), columns, pca: Some(pca) }
+    }
+
     /// Coordinates of other cells of the same file, `(n_cells, dim)`.
     ///
     /// # Errors
@@ -321,19 +318,6 @@ impl Recipe {
             _ => Ok(None),
         }
     }
-}
-
-/// Notes that `n_genes` genes are too few to choose the ε of couplings, unless these are those of the bridges.
-fn say_not_halved(n_genes: usize, options: &FitOptions, progress: &mut dyn Progress) -> Result<()> {
-    if options.solver.has(Property::OwnCost) || options.reference != Reference::Brownian {
-        return Ok(());
-    }
-    let text = format!(
-        "{n_genes} genes are too few to choose the ε of couplings by two halves of them, which takes at least \
-         four: ε follows from the numbers of coordinates and times, as for an embedding; set it with the \
-         parameter `coupling_epsilon`"
-    );
-    progress::note(progress, text)
 }
 
 /// The selected genes on the log scale, within the limit of memory.

@@ -1,5 +1,7 @@
 //! A matrix of expression values in memory or on disk, and its way to a log scale.
 
+use ndarray::Array1;
+
 use crate::data::{CellBlocks, Matrix};
 use crate::error::Result;
 use crate::io::h5ad::{H5ad, H5adBlocks, MatrixInfo, MatrixSource, StorageFormat};
@@ -145,6 +147,19 @@ pub(crate) fn log_scale(
     progress: &mut dyn Progress,
 ) -> Result<Scaled> {
     let (detected, depths) = survey(cells, progress)?;
+    scale_of(&detected, depths, options, progress)
+}
+
+/// The log scale of a matrix that was surveyed, and a note on it.
+///
+/// # Errors
+/// [`crate::Error::Cancelled`].
+pub(crate) fn scale_of(
+    detected: &Detected,
+    depths: Array1<f64>,
+    options: &FitOptions,
+    progress: &mut dyn Progress,
+) -> Result<Scaled> {
     // Beside an embedding, genes are read from a matrix.
     let source = matrix_source(&options.source);
     let non_negative = 0.0 <= detected.min;
@@ -165,7 +180,7 @@ pub(crate) fn log_scale(
             format!("{source} holds counts: scaled to the median depth {target:.0}, log1p")
         }
         (LogScale::Normalised, Values::Normalised) => {
-            format!("{source} {}: log1p", depth_of(&detected))
+            format!("{source} {}: log1p", depth_of(detected))
         }
         (LogScale::Normalised, _) => format!("{source} is taken to be normalised: log1p"),
         (_, Values::Log1p) => format!("{source} is on a log scale already: used as it is"),
@@ -173,7 +188,7 @@ pub(crate) fn log_scale(
             format!("{source} is scaled (it has negative values): used as it is")
         }
         (_, Values::Counts) => format!("{source} looks like counts: used as it is"),
-        (_, Values::Normalised) => format!("{source} {}: used as it is", depth_of(&detected)),
+        (_, Values::Normalised) => format!("{source} {}: used as it is", depth_of(detected)),
         (_, Values::Other) => format!(
             "{source} holds neither counts nor logarithms (values up to {:.0}, not whole), and its \
              cells have no depth in common: used as it is; the parameter `values = counts` brings cells to \

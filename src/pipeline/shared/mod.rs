@@ -6,6 +6,7 @@ pub(super) mod cell_sets;
 pub(super) mod chosen_genes;
 pub(super) mod clone_couplings;
 pub(super) mod clone_keys;
+pub(super) mod component_notes;
 pub(super) mod coordinates;
 pub(super) mod counted;
 pub(super) mod coupling_epsilon;

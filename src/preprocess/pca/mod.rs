@@ -2,6 +2,7 @@
 
 mod covariance;
 mod moments;
+mod moments_of_shards;
 mod number;
 mod solver;
 
@@ -11,6 +12,7 @@ use crate::data::Matrix;
 use crate::error::{Error, Result, shape};
 use crate::linalg::{product_nt, product_tn};
 
+pub(crate) use moments_of_shards::Moments;
 pub use number::{NPcs, Scree, noise_edge};
 pub use solver::{PcaMethod, PcaSolver};
 

@@ -107,15 +107,36 @@ impl PcaSolver {
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<(Pca, Option<Scree>)> {
-        self.check()?;
-        let (n_cells, n_genes) = (x.n_cells(), x.n_genes());
-        if n_cells < 2 {
-            let got = n_cells.to_string();
-            return Err(Error::Parameter { name: "number of cells", must: "two or more", got });
-        }
+        let size = (x.n_cells(), x.n_genes());
+        self.check(size.0)?;
         let (mean, square) = means_and_square(x)?;
+        let n_pcs = self.wanted(size, &mean, square)?;
+        let work = self.operator(x, mean.view(), n_pcs, progress)?;
+        let pairs = work.eigenpairs(n_pcs, seed, progress)?;
+        let scree = match count {
+            Count::All => None,
+            Count::AboveEdge => Some(work.scree(n_pcs, seed)?),
+        };
+        report(progress, Event::End)?;
+        drop(work);
+        let pca = self.components(pairs, mean, (x.n_cells(), square), count, progress)?;
+        Ok((pca, scree))
+    }
+
+    /// The number of components to compute for a matrix of `(n_cells, n_genes)` with these means of genes and this
+    /// sum of squares of the centred values.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] as for [`PcaSolver::fit`].
+    pub(super) fn wanted(
+        &self,
+        (n_cells, n_genes): (usize, usize),
+        mean: &Array1<f64>,
+        square: f64,
+    ) -> Result<usize> {
+        self.check(n_cells)?;
         // Rounding errors of a constant matrix are about 1e-16 of its uncentred sum of squares.
-        let uncentred = square + n_cells as f64 * mean.dot(&mean);
+        let uncentred = square + n_cells as f64 * mean.dot(mean);
         if square <= 1e-13 * uncentred {
             let must = "different between cells in at least one gene";
             return Err(Error::Parameter {
@@ -124,14 +145,18 @@ impl PcaSolver {
                 got: "only constant genes".into(),
             });
         }
-        let n_pcs = self.n_pcs.min(n_cells - 1).min(n_genes);
-        let work = self.operator(x, mean.view(), n_pcs, progress)?;
-        let pairs = work.eigenpairs(n_pcs, seed, progress)?;
-        let scree = match count {
-            Count::All => None,
-            Count::AboveEdge => Some(work.scree(n_pcs, seed)?),
-        };
-        report(progress, Event::End)?;
+        Ok(self.n_pcs.min(n_cells - 1).min(n_genes))
+    }
+
+    /// The components of the eigenpairs `pairs` of `Xcᵀ Xc`. A note says if there are fewer than were asked for.
+    pub(super) fn components(
+        &self,
+        pairs: Eigenpairs,
+        mean: Array1<f64>,
+        (n_cells, square): (usize, f64),
+        count: Count,
+        progress: &mut dyn Progress,
+    ) -> Result<Pca> {
         let degrees = (n_cells - 1) as f64;
         let variance: Array1<f64> = &pairs.values / degrees;
         let kept = variance.iter().take_while(|&&v| v > SMALLEST_VARIANCE * variance[0]).count();
@@ -144,7 +169,7 @@ impl PcaSolver {
         loadings.rows_mut().into_iter().for_each(fix_sign);
         let loadings = loadings.reversed_axes().as_standard_layout().into_owned();
         let variance = variance.slice_move(ndarray::s![..kept]);
-        Ok((Pca::new(mean, loadings, variance, square / degrees)?, scree))
+        Pca::new(mean, loadings, variance, square / degrees)
     }
 
     /// As [`PcaSolver::fit`], with the number of components of `n_pcs` in place of that of the solver. A
@@ -164,15 +189,32 @@ impl PcaSolver {
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<(Pca, Option<Scree>)> {
+        let size = (x.n_cells(), x.n_genes());
+        self.number(size, n_pcs, progress, &mut |solver, count, progress| {
+            solver.fit_counted(x, count, seed, progress)
+        })
+    }
+
+    /// The components in the number `n_pcs`, of a matrix of `(n_cells, n_genes)` that `fit` decomposes.
+    ///
+    /// # Errors
+    /// Those of `fit`.
+    pub(super) fn number(
+        &self,
+        (n_cells, n_genes): (usize, usize),
+        n_pcs: NPcs,
+        progress: &mut dyn Progress,
+        fit: &mut Fit<'_>,
+    ) -> Result<(Pca, Option<Scree>)> {
         let n = match n_pcs {
             NPcs::Is(n) => {
                 let solver = Self { n_pcs: n, ..self.clone() };
-                return solver.fit_counted(x, Count::All, seed, progress);
+                return fit(&solver, Count::All, progress);
             }
-            NPcs::Auto => NPcs::MOST.min(x.n_genes()).min(x.n_cells().saturating_sub(1)).max(1),
+            NPcs::Auto => NPcs::MOST.min(n_genes).min(n_cells.saturating_sub(1)).max(1),
         };
         let solver = Self { n_pcs: n, ..self.clone() };
-        let (pca, scree) = solver.fit_counted(x, Count::AboveEdge, seed, progress)?;
+        let (pca, scree) = fit(&solver, Count::AboveEdge, progress)?;
         let above = scree.as_ref().map_or(n, Scree::n_above);
         let chosen = pca.first(above.max(NPcs::FEWEST));
         let text = format!(
@@ -226,19 +268,29 @@ impl PcaSolver {
         Ok(Operator { x, mean, gram })
     }
 
-    fn check(&self) -> Result<()> {
+    /// # Errors
+    /// [`Error::Parameter`] if no component is wanted, or there are fewer than two cells.
+    fn check(&self, n_cells: usize) -> Result<()> {
         let Self { n_pcs, method: _ } = *self;
         if n_pcs < 1 {
             let got = n_pcs.to_string();
             return Err(Error::Parameter { name: "n_pcs", must: "1 or more", got });
         }
+        if n_cells < 2 {
+            let got = n_cells.to_string();
+            return Err(Error::Parameter { name: "number of cells", must: "two or more", got });
+        }
         Ok(())
     }
 }
 
+/// Decomposes a matrix: the components, and the eigenvalues of the correlation matrix if they are counted.
+pub(super) type Fit<'a> =
+    dyn FnMut(&PcaSolver, Count, &mut dyn Progress) -> Result<(Pca, Option<Scree>)> + 'a;
+
 /// Whether components above the noise edge are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Count {
+pub(super) enum Count {
     /// All components are kept, and nothing is counted.
     All,
     /// Eigenvalues of the correlation matrix above the noise edge are counted.
@@ -309,11 +361,7 @@ impl Operator<'_> {
         let degrees = (n_cells - 1) as f64;
         let inverse = variances
             .mapv(|variance| if variance > 0.0 { 1.0 / (degrees * variance).sqrt() } else { 0.0 });
-        // An eigenvalue of zero may be negative by rounding.
-        let scree = |pairs: Eigenpairs| Scree {
-            eigenvalues: pairs.values.mapv(|value| value.max(0.0)),
-            edge: noise_edge(n_cells, n_varying),
-        };
+        let scree = |pairs: Eigenpairs| scree_of(pairs, noise_edge(n_cells, n_varying));
         let seed = seed.child("correlations", 0);
         if let Products::Genes(gram) = &self.gram {
             return of_gram(gram, Some(&inverse), n_pcs, seed).map(scree);
@@ -343,11 +391,16 @@ impl Operator<'_> {
     }
 }
 
+/// The scree of eigenpairs of a correlation matrix. An eigenvalue of zero may be negative by rounding.
+pub(super) fn scree_of(pairs: Eigenpairs, edge: f64) -> Scree {
+    Scree { eigenvalues: pairs.values.mapv(|value| value.max(0.0)), edge }
+}
+
 /// The largest eigenpairs of a Gram matrix, with rows and columns multiplied by `factors` if there are some.
 ///
 /// Lanczos is used if it is much less work than the full decomposition. The full decomposition is
 /// also the fallback if Lanczos does not converge.
-fn of_gram(
+pub(super) fn of_gram(
     gram: &Gram,
     factors: Option<&Array1<f64>>,
     n_pcs: usize,
