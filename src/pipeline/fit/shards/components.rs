@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::pipeline::fit::shards::Work;
 use crate::pipeline::shared::counted::Scaled;
 use crate::preprocess::{Moments, Pca, PcaSolver, Scree};
-use crate::progress::{Progress, Unseen};
+use crate::progress::Progress;
 use crate::rng::Seed;
 use crate::share::{self, Packed, Summed};
 
@@ -18,6 +18,8 @@ pub(super) struct Components<'w> {
     scaled: &'w Scaled,
     /// Columns of the genes; `None` for all.
     columns: Option<&'w [usize]>,
+    /// Whether this process reads all shards in both passes.
+    holds: bool,
     /// Values of the first shards, for the next pass.
     held: Vec<Matrix>,
     /// Bytes of these values.
@@ -47,7 +49,16 @@ impl<'w> Components<'w> {
         columns: Option<&'w [usize]>,
         seed: Seed,
     ) -> Self {
-        Self { work, scaled, columns, held: Vec::new(), n_held: 0.0, moments: None, seed }
+        Self {
+            work,
+            scaled,
+            columns,
+            holds: false,
+            held: Vec::new(),
+            n_held: 0.0,
+            moments: None,
+            seed,
+        }
     }
 
     /// The components of all cells, with the choice of their number.
@@ -55,6 +66,7 @@ impl<'w> Components<'w> {
     /// # Errors
     /// Those of reading and of [`PcaSolver::fit`]; [`Error::Memory`]; [`Error::Cancelled`].
     pub(super) fn learn(&mut self, progress: &mut dyn Progress) -> Result<(Pca, Option<Scree>)> {
+        self.holds = progress.sharing().is_none();
         let [parts, whole] = &self.work.stages.components;
         let learnt = share::summed(self, [parts, whole], progress)?;
         self.moments = None;
@@ -70,9 +82,9 @@ impl<'w> Components<'w> {
             return Ok(std::mem::replace(matrix, Matrix::Dense(Array2::zeros((0, 0)))));
         }
         let shards = &self.work.shards;
-        let cells = shards.read(k, &mut Unseen(progress))?;
+        let cells = shards.read(k, progress)?;
         let scale = self.scaled.scale.of_cells(shards.cells(k));
-        let kept = cells.keep(&scale, self.columns, &mut Unseen(progress));
+        let kept = cells.keep(&scale, self.columns, progress);
         let matrix = kept.map_err(|error| shards.placed(k, error))?;
         let stored = bytes(&matrix) / 8.0 / matrix.n_cells().max(1) as f64;
         self.work.check_memory(matrix.n_genes() as f64, stored)?;
@@ -85,13 +97,11 @@ impl Summed for Components<'_> {
     type Whole = Learnt;
 
     fn part(&mut self, k: usize, progress: &mut dyn Progress) -> Result<Moments> {
+        let progress = &mut self.work.shards.within(k, progress);
         let matrix = self.values(k, progress)?;
-        let moments = Moments::of(&matrix, &mut Unseen(progress))?;
+        let moments = Moments::of(&matrix, progress)?;
         self.n_held += bytes(&matrix);
-        if progress.sharing().is_none()
-            && self.held.len() == k
-            && self.n_held <= self.work.shards.most
-        {
+        if self.holds && self.held.len() == k && self.n_held <= self.work.shards.most {
             self.held.push(matrix);
         }
         Ok(moments)

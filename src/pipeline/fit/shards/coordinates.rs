@@ -43,7 +43,7 @@ pub(super) fn coordinates(
     let work = components.work;
     let found = share::divided(&work.stages.coordinates, progress, &mut |range, progress| {
         let one = |k: usize| {
-            let matrix = components.values(k, progress)?;
+            let matrix = components.values(k, &mut work.shards.within(k, progress))?;
             let cells = work.shards.cells(k);
             let inside = halved.iter().filter(|row| cells.contains(row));
             let rows = inside.map(|row| row - cells.start).collect();

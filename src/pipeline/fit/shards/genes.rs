@@ -13,7 +13,7 @@ use crate::pipeline::fit::shards::{Work, cycled};
 use crate::pipeline::shared::chosen_genes::{Choice, known_choice, say_variable};
 use crate::pipeline::shared::counted::{Counted, Scaled};
 use crate::preprocess::{GeneSelector, GeneSums, overflow};
-use crate::progress::{Progress, Unseen};
+use crate::progress::Progress;
 use crate::share::{self, Division, Packed, Summed};
 
 /// The genes that are used, and the growth of each cell.
@@ -97,7 +97,7 @@ impl<'w> Genes<'w> {
         let growth = &self.work.plan.growth;
         let Some(sets) = growth_genes(growth) else { return Ok(None) };
         let scale = self.scaled.scale.of_cells(self.work.shards.cells(k));
-        let kept = scale.keep(cells.blocks(), Some(&columns_of(sets).0), &mut Unseen(progress));
+        let kept = scale.keep(cells.blocks(), Some(&columns_of(sets).0), progress);
         let kept = kept.map_err(|error| self.work.shards.placed(k, error));
         let values = kept.map(|matrix| Some(Values::of(&matrix)));
         if matches!(growth, Given::Auto(_)) { or_off(values, progress) } else { values }
@@ -124,16 +124,17 @@ impl Summed for Genes<'_> {
 
     fn part(&mut self, k: usize, progress: &mut dyn Progress) -> Result<OfShard> {
         let Work { shards, .. } = self.work;
-        let cells = shards.read(k, &mut Unseen(progress))?;
+        let progress = &mut shards.within(k, progress);
+        let cells = shards.read(k, progress)?;
         let growth = self.growth_of(k, &cells, progress)?;
         let sums = match &self.choice {
             Choice::Known(_) => None,
             Choice::Variable => {
                 let scale = self.scaled.scale.of_cells(shards.cells(k));
-                let sums = GeneSums::of(cells.blocks(), &scale, &mut Unseen(progress))
+                let sums = GeneSums::of(cells.blocks(), &scale, progress)
                     .map_err(|error| shards.placed(k, error))?;
                 if let Some(gene) = sums.overflown() {
-                    let error = overflow(cells.blocks(), &scale, gene, &mut Unseen(progress))?;
+                    let error = overflow(cells.blocks(), &scale, gene, progress)?;
                     return Err(shards.placed(k, error));
                 }
                 Some(sums)

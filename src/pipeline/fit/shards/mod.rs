@@ -30,9 +30,10 @@ pub(super) use crate::pipeline::fit::shards::stages::{Stages, are_divided};
 use crate::pipeline::shared::component_notes::{names_of_components, say_not_halved, say_share};
 use crate::pipeline::shared::coordinates::{Prepared, Recipe, Seen};
 use crate::pipeline::shared::counted::{Counted, Scaled, bytes_of, scale_of};
+use crate::pipeline::shared::recorder::Within;
 use crate::pipeline::shared::unique_names::unique;
 use crate::preprocess::Survey;
-use crate::progress::{Progress, Unseen};
+use crate::progress::Progress;
 use crate::rng::Seed;
 use crate::share;
 
@@ -109,6 +110,11 @@ impl<'p> Shards<'p> {
             return Ok(Counted::Whole(matrix.select_cells(&cells.collect::<Vec<_>>())));
         }
         Counted::read(self.file, &self.source, &self.rows[cells], self.most, progress)
+    }
+
+    /// A receiver that puts the number of shard `k` before every text.
+    fn within<'a>(&self, k: usize, inner: &'a mut dyn Progress) -> Within<'a> {
+        Within { inner, place: format!("shard {} of {}", k + 1, self.n()) }
     }
 
     /// An error in shard `k`, with the place of the cell among all selected cells.
@@ -201,8 +207,9 @@ impl Work<'_> {
         let (shards, n_all) = (&self.shards, self.shards.rows.len());
         let found = share::divided(&self.stages.values, progress, &mut |range, progress| {
             let survey = |k: usize| {
-                let cells = shards.read(k, &mut Unseen(progress))?;
-                Survey::of(cells.blocks(), shards.cells(k), n_all, &mut Unseen(progress))
+                let progress = &mut shards.within(k, progress);
+                let cells = shards.read(k, progress)?;
+                Survey::of(cells.blocks(), shards.cells(k), n_all, progress)
             };
             range.map(survey).collect()
         })?;
