@@ -197,7 +197,9 @@ pub(crate) fn step(args: StepArgs, common: &Common, terminal: &mut Terminal) -> 
     check_memory(planned)?;
     plan.look_at_inputs(terminal)?;
     divisible(&plan.command)?;
-    refuse_open(&done.open_before(planned.stage), "units of earlier stages", &path)?;
+    let before = plan.units.iter().filter(|unit| unit.stage < planned.stage).count();
+    let which = format!("of {before} units of earlier stages");
+    refuse_open(&done.missing_before(planned.stage), &which, &path)?;
     let parts = Parts::of_unit(plan.clone(), &path, unit);
     stopped(&plan.command, parts, terminal)?;
     done.result(unit)?;

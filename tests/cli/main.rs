@@ -19,6 +19,7 @@ mod lineage;
 mod old_models;
 mod parts;
 mod plan;
+mod plan_stages;
 mod plot;
 mod processes;
 mod progress;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::io::file;
 use crate::io::run::{read_json, write_json};
-use crate::io::work_plan::{WorkPlan, unreadable};
+use crate::io::work_plan::{Unit, WorkPlan, unreadable};
 use crate::platform::memory::{forget_peak, peak_of_process};
 use crate::share::{Division, Duty, Sharing};
 
@@ -85,8 +85,12 @@ struct Planning {
     /// Whether the largest unit of each kind is done.
     trial: bool,
     started: Instant,
-    /// Time of all parts that were tried.
+    /// Time of all parts that were tried, and of reading them.
     tried: Duration,
+    /// For each stage that was tried, the seconds to read the results of all of its parts.
+    reading: Vec<f64>,
+    /// The moment at which the last part began.
+    begun: Duration,
     /// The largest memory before the first part.
     base: Option<u64>,
     announced: Announced,
@@ -135,6 +139,8 @@ impl Parts {
             trial,
             started: Instant::now(),
             tried: Duration::ZERO,
+            reading: Vec::new(),
+            begun: Duration::ZERO,
             base: None,
             announced: announced.clone(),
         });
@@ -149,13 +155,17 @@ impl Parts {
 
     /// Places of the units without a result that belongs to the plan and is whole, each with the reason.
     pub fn open(&self) -> Vec<(usize, Error)> {
-        self.open_before(self.plan.stages.len())
+        let units = 0..self.plan.units.len();
+        units.filter_map(|unit| self.result(unit).err().map(|error| (unit, error))).collect()
     }
 
-    /// As [`Parts::open`], for the units of the stages before `stage`.
-    pub fn open_before(&self, stage: usize) -> Vec<(usize, Error)> {
-        let units = 0..self.plan.first_of(stage);
-        units.filter_map(|unit| self.result(unit).err().map(|error| (unit, error))).collect()
+    /// Places of the units of the stages before `stage` that have no file of a result, each with the reason. A file
+    /// that is needed is checked when it is read.
+    pub fn missing_before(&self, stage: usize) -> Vec<(usize, Error)> {
+        let units = self.plan.units.iter().take_while(|unit| unit.stage < stage);
+        let missing = units.filter(|unit| !self.folder.join(&unit.output).is_file());
+        let why = |unit: &Unit| Some((unit.unit, self.result(unit.unit).err()?));
+        missing.filter_map(why).collect()
     }
 
     /// The result of a unit.
@@ -191,6 +201,30 @@ impl Parts {
     /// The unit of a part of the division `what`.
     fn unit(&self, what: &str, part: usize) -> Result<usize> {
         Ok(self.plan.first_of(self.stage(what)?) + part)
+    }
+
+    /// Notes the time and memory of the part that was just kept, and the time to read its stage.
+    fn measured(&mut self, stage: usize, unit: usize) -> Result<()> {
+        let n = self.plan.units_of(stage).len();
+        let peak = peak_of_process();
+        let Role::Planning(planning) = &self.role else { return Ok(()) };
+        let done = planning.started.elapsed();
+        self.result(unit)?;
+        let Role::Planning(planning) = &mut self.role else { return Ok(()) };
+        let read = planning.started.elapsed().saturating_sub(done).as_secs_f64();
+        planning.reading.resize(stage + 1, 0.0);
+        planning.reading[stage] = read * n as f64;
+        let begun = planning.begun;
+        planning.announced.with(|found| {
+            let Some(trial) = found.1.last_mut() else { return };
+            trial.own = done.saturating_sub(begun).as_secs_f64();
+            if let (Some(peaks), Some(peak)) = (&mut trial.peaks, peak) {
+                peaks[1] = peak.max(peaks[0]);
+            }
+        });
+        planning.tried += planning.started.elapsed().saturating_sub(begun);
+        forget_peak();
+        Ok(())
     }
 
     /// The share of a process that plans, in `division` of stage number `stage`.
@@ -252,7 +286,16 @@ impl Sharing for Parts {
         if let Role::Planning(planning) = &mut self.role {
             let peak = peak_of_process();
             planning.base = planning.base.or(peak);
-            let before = planning.started.elapsed().saturating_sub(planning.tried).as_secs_f64();
+            planning.begun = planning.started.elapsed();
+            let own = planning.started.elapsed().saturating_sub(planning.tried).as_secs_f64();
+            // A stage with a single part adds the parts of the stage before; later stages read the sum alone.
+            let sizes: Vec<usize> =
+                (0..self.plan.stages.len()).map(|stage| self.plan.units_of(stage).len()).collect();
+            let is_read = |other: usize| other + 1 == stage || sizes[other + 1] > 1;
+            let reading = planning.reading.iter().enumerate().take(stage);
+            let reading: f64 =
+                reading.filter(|(k, _)| is_read(*k)).map(|(_, seconds)| seconds).sum();
+            let before = own + reading;
             let peak = peak.zip(planning.base).map(|(peak, base)| peak.max(base));
             let trial = Trial { stage, part, before, own: 0.0, peaks: peak.map(|peak| [peak; 2]) };
             planning.announced.with(|found| found.1.push(trial));
@@ -261,25 +304,21 @@ impl Sharing for Parts {
 
     fn keep(&mut self, what: &str, part: usize, text: String) -> Result<()> {
         let (stage, unit) = (self.stage(what)?, self.unit(what, part)?);
-        // A later part of a plan that is made was computed from some parts of the earlier stages alone.
-        if stage == 0 || !matches!(self.role, Role::Planning(_)) {
-            let output = self.plan.units.get(unit).map(|unit| self.folder.join(&unit.output));
-            let sha256 = file::hex(&Sha256::digest(text.as_bytes()));
-            let part = PartFile { plan: self.plan.sha256.clone(), unit, sha256, result: text };
-            output.map_or(Err(Error::Cancelled), |path| write_json(&path, &part))?;
-        }
-        if let Role::Planning(planning) = &mut self.role {
-            let (elapsed, peak) = (planning.started.elapsed(), peak_of_process());
-            planning.announced.with(|found| {
-                let Some(trial) = found.1.last_mut() else { return };
-                let own = elapsed.saturating_sub(planning.tried).as_secs_f64() - trial.before;
-                trial.own = own.max(0.0);
-                planning.tried += Duration::from_secs_f64(trial.own);
-                if let (Some(peaks), Some(peak)) = (&mut trial.peaks, peak) {
-                    peaks[1] = peak.max(peaks[0]);
-                }
-            });
-            forget_peak();
+        let path = self.plan.units.get(unit).map(|unit| self.folder.join(&unit.output));
+        let Some(path) = path else { return Err(Error::Cancelled) };
+        let sha256 = file::hex(&Sha256::digest(text.as_bytes()));
+        let file = PartFile { plan: self.plan.sha256.clone(), unit, sha256, result: text };
+        write_json(&path, &file)?;
+        drop(file);
+        if matches!(self.role, Role::Planning(_)) {
+            self.measured(stage, unit)?;
+            // A later part of a plan that is made was computed from some parts of the earlier stages alone.
+            if stage > 0 {
+                std::fs::remove_file(&path).map_err(|source| {
+                    let action = "remove the trial result";
+                    Error::Io { action, path, source }
+                })?;
+            }
         }
         Ok(())
     }

@@ -110,7 +110,7 @@ fn a_unit_takes_earlier_stages_does_its_part_and_leaves_later_ones() {
     assert_eq!(first.duty(&third()).unwrap(), Duty::Later);
     first.keep("times", 1, "[1]".into()).unwrap();
     let mut parts = Parts::of_unit(plan.clone(), &path, 2);
-    let open: Vec<usize> = parts.open_before(1).into_iter().map(|open| open.0).collect();
+    let open: Vec<usize> = parts.missing_before(1).into_iter().map(|open| open.0).collect();
     assert_eq!(open, [0]);
     assert_eq!(parts.duty(&times([1.0; 2])).unwrap(), Duty::Collect);
     assert_eq!(parts.kept("times", 1).unwrap(), "[1]");

@@ -9,6 +9,8 @@ mod components;
 mod coordinates;
 mod genes;
 mod stages;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 

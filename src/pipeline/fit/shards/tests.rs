@@ -1,0 +1,232 @@
+//! Tests of coordinates by shards against those of all cells at once.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use super::*;
+use crate::pipeline::fit::options::TimeOptions;
+use crate::pipeline::shared::halves::halved_rows;
+use crate::progress::{Event, Silent};
+use crate::share::{Division, Duty, Sharing};
+
+fn plan(options: FitOptions) -> Plan {
+    let time = TimeOptions::default().with_column(Some("time".into())).with_map(None);
+    let data = "data-samples/semrau2017_mesc_ra.h5ad".as_ref();
+    Plan::read(data, &options.with_time(time), &mut Silent).unwrap()
+}
+
+fn options() -> FitOptions {
+    FitOptions { n_top_genes: 150, ..FitOptions::default() }
+}
+
+/// The coordinates by shards of `size` cells.
+fn by_shards(
+    plan: &Plan,
+    running: Running,
+    size: usize,
+    progress: &mut dyn Progress,
+) -> Result<Prepared> {
+    let shards = Shards::of(plan, running, size).unwrap().unwrap();
+    let halved = halved_rows(&plan.selection.times);
+    plan.prepare_shards(shards, running, halved, progress).map(|found| found.1)
+}
+
+fn farthest<'a>(a: impl IntoIterator<Item = &'a f64>, b: impl IntoIterator<Item = &'a f64>) -> f64 {
+    a.into_iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+#[test]
+fn coordinates_by_shards_are_those_of_all_cells_at_once() {
+    let plan = plan(options());
+    let halved = halved_rows(&plan.selection.times);
+    let running = Running::default();
+    let whole = plan.prepare_whole(running, halved, &mut Silent).unwrap().1;
+    for size in [400, 701] {
+        let found = by_shards(&plan, running, size, &mut Silent).unwrap();
+        assert_eq!(found.genes, whole.genes);
+        assert_eq!(found.dimensions, whole.dimensions);
+        assert_eq!(found.seen, whole.seen);
+        // Growth follows from each cell and from moments over all cells in their order.
+        assert!(found.growth.is_some() && found.growth == whole.growth);
+        assert!(farthest(&found.points, &whole.points) < 1e-10);
+        let [a, b] = [&found, &whole].map(|of| of.recipe.pca.as_ref().unwrap());
+        assert!(farthest(&a.loadings(), &b.loadings()) < 1e-10);
+        let [a, b] = [&found, &whole].map(|of| of.scree.as_ref().unwrap());
+        assert!(farthest(&a.eigenvalues, &b.eigenvalues) < 1e-9);
+        let [a, b] = [&found, &whole].map(|of| of.halves.as_ref().unwrap());
+        assert_eq!((&a.rows, &a.depth), (&b.rows, &b.depth));
+        for half in 0..2 {
+            assert!(farthest(&a.points[half], &b.points[half]) < 1e-10);
+        }
+    }
+}
+
+#[test]
+fn values_on_disk_and_in_memory_give_the_same_bytes() {
+    let plan = plan(options());
+    let held = by_shards(&plan, Running::default(), 500, &mut Silent).unwrap();
+    let memory = Some(1e9);
+    let some =
+        by_shards(&plan, Running { memory, ..Running::default() }, 500, &mut Silent).unwrap();
+    assert_eq!(held, some);
+    let mut shards = Shards::of(&plan, Running::default(), 500).unwrap().unwrap();
+    shards.most = 0.0;
+    let halved = halved_rows(&plan.selection.times);
+    let read = plan.prepare_shards(shards, Running::default(), halved, &mut Silent).unwrap().1;
+    assert_eq!(held, read);
+}
+
+#[test]
+fn a_list_of_genes_all_genes_and_embeddings() {
+    let all = FitOptions { n_top_genes: 100_000, ..FitOptions::default() };
+    let few = plan(options());
+    let names: Vec<String> = few.file.gene_names(&MatrixSource::X).unwrap();
+    let listed = FitOptions { genes: Some(names[5..60].to_vec()), ..FitOptions::default() };
+    let n_all = names.len();
+    for (options, n) in [(listed, 55), (all, n_all)] {
+        let plan = plan(options);
+        let halved = halved_rows(&plan.selection.times);
+        let whole = plan.prepare_whole(Running::default(), halved, &mut Silent).unwrap().1;
+        let found = by_shards(&plan, Running::default(), 900, &mut Silent).unwrap();
+        assert_eq!((found.genes.len(), &found.genes), (n, &whole.genes));
+        assert!(farthest(&found.points, &whole.points) < 1e-9);
+    }
+    let rep = FitOptions { source: Source::Rep("X_pca".into()), ..FitOptions::default() };
+    assert!(Shards::of(&few, Running::default(), 1 << 20).unwrap().is_none());
+    let info = few.file.matrix_info(&MatrixSource::X).unwrap();
+    let many = MatrixInfo { n_genes: 30_000, ..info.clone() };
+    assert!(is_by_shards(&many, &rep));
+    assert!(!is_by_shards(&many, &FitOptions { n_top_genes: 4_001, ..FitOptions::default() }));
+    assert!(!is_by_shards(&MatrixInfo { format: StorageFormat::Csc, ..info }, &options()));
+}
+
+#[test]
+fn too_little_memory_is_refused() {
+    let plan = plan(options());
+    let running = Running { memory: Some(4.1e7), ..Running::default() };
+    let refused = by_shards(&plan, running, 500, &mut Silent);
+    assert!(matches!(refused, Err(Error::Memory { .. })), "{refused:?}");
+}
+
+/// Keeps the results of all parts in memory, for one process after the other.
+#[derive(Debug, Default)]
+struct Kept {
+    stages: Vec<Division>,
+    /// The stage and the part of this process; none for one that collects.
+    own: Option<(usize, usize)>,
+    /// Whether this process tries the first part of each stage.
+    tries: bool,
+    results: BTreeMap<(String, usize), String>,
+    notes: Vec<String>,
+}
+
+impl Progress for Kept {
+    fn report(&mut self, event: &Event) -> ControlFlow<()> {
+        if let Event::Note { text } = event {
+            self.notes.push(text.clone());
+        }
+        ControlFlow::Continue(())
+    }
+    fn sharing(&mut self) -> Option<&mut dyn Sharing> {
+        Some(self)
+    }
+}
+
+impl Sharing for Kept {
+    fn announced(&mut self, divisions: &[Division]) -> Result<()> {
+        self.stages = divisions.to_vec();
+        Ok(())
+    }
+    fn duty(&mut self, division: &Division) -> Result<Duty> {
+        let stage = self.stages.iter().position(|stage| stage.what == division.what).unwrap();
+        Ok(match self.own {
+            _ if self.tries => Duty::Try { parts: vec![0], goes_on: true },
+            Some((own, _)) if stage > own => Duty::Later,
+            Some((own, part)) if stage == own => Duty::One(part),
+            _ => Duty::Collect,
+        })
+    }
+    fn keep(&mut self, what: &str, part: usize, text: String) -> Result<()> {
+        self.results.insert((what.into(), part), text);
+        Ok(())
+    }
+    fn kept(&mut self, what: &str, part: usize) -> Result<String> {
+        Ok(self.results[&(what.to_string(), part)].clone())
+    }
+}
+
+#[test]
+fn stages_of_many_processes_give_the_bytes_and_notes_of_one() {
+    let plan = plan(options());
+    let alone = &mut Kept { tries: true, ..Kept::default() };
+    by_shards(&plan, Running::default(), 600, alone).unwrap();
+    let stages = alone.stages.clone();
+    let names: Vec<&str> = stages.iter().map(|stage| stage.what).collect();
+    let expected = [
+        "values of shards",
+        "genes of shards",
+        "selection of genes",
+        "moments of shards",
+        "components",
+        "coordinates of shards",
+        "intervals",
+    ];
+    assert_eq!(names, expected);
+    let n_intervals = plan.selection.axis.levels.len() - 1;
+    assert_eq!(stages[6].parts.len(), n_intervals);
+    assert_eq!(stages[0].parts[1], "cells 601–1200");
+    let mut kept = Kept { stages: stages.clone(), ..Kept::default() };
+    for (stage, division) in stages.iter().take(6).enumerate() {
+        for part in (0..division.parts.len()).rev() {
+            kept.own = Some((stage, part));
+            let stopped = by_shards(&plan, Running::default(), 600, &mut kept);
+            assert!(matches!(stopped, Err(Error::Cancelled)));
+        }
+    }
+    (kept.own, kept.notes) = (None, Vec::new());
+    // The sums that were added need not be there any more.
+    kept.results.retain(|(what, _), _| what != "moments of shards" && what != "genes of shards");
+    let merged = by_shards(&plan, Running::default(), 600, &mut kept).unwrap();
+    let mut one = Notes::default();
+    assert_eq!(merged, by_shards(&plan, Running::default(), 600, &mut one).unwrap());
+    assert!(one.0.len() > 3);
+    assert_eq!(kept.notes, one.0);
+}
+
+/// Hears notes, and computes everything.
+#[derive(Debug, Default)]
+struct Notes(Vec<String>);
+
+impl Progress for Notes {
+    fn report(&mut self, event: &Event) -> ControlFlow<()> {
+        if let Event::Note { text } = event {
+            self.0.push(text.clone());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn cells_of_a_trial_stand_for_all() {
+    let plan = plan(options());
+    let mut tried = Kept { tries: true, ..Kept::default() };
+    let found = by_shards(&plan, Running::default(), 600, &mut tried).unwrap();
+    let n = plan.selection.rows.len();
+    assert_eq!(found.points.nrows(), n);
+    assert_eq!(found.points.row(600), found.points.row(0));
+    assert_eq!(found.growth.as_ref().map(Array1::len), Some(n));
+    assert_eq!(found.halves.unwrap().points[1].nrows(), halved_rows(&plan.selection.times).len());
+}
+
+#[test]
+fn the_cell_of_an_error_is_that_of_the_course() {
+    let plan = plan(options());
+    let shards = Shards::of(&plan, Running::default(), 600).unwrap().unwrap();
+    let negative = Error::Negative { step: "log1p", cell: 5, gene: 2, got: -1.0 };
+    let found = shards.placed(2, negative);
+    assert!(matches!(found, Error::Negative { cell: 1205, gene: 2, .. }));
+    let (cell, gene) = ("7".to_string(), "1".to_string());
+    let found = shards.placed(1, Error::Overflows { step: "log1p", got: 1.0, cell, gene });
+    assert!(matches!(found, Error::Overflows { cell, .. } if cell == "607"));
+    assert_eq!(shards.cells(shards.n() - 1).end, plan.selection.rows.len());
+}
