@@ -19,7 +19,7 @@ use crate::cli::terminal::Terminal;
 use crate::cli::{Cli, Outcome, check_flags, parsed_line, run_parsed};
 
 /// Commands that can be divided.
-const DIVISIBLE: [&str; 5] = ["fit", "evaluate", "grn", "fates", "transitions"];
+const DIVISIBLE: [&str; 6] = ["fit", "evaluate", "interpolate", "grn", "fates", "transitions"];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,11 +33,13 @@ Examples:
 /// Divide a command into units that separate processes can do
 ///
 /// Give the command as you would after `sbcell`; flags of `plan` stand before it. These commands can be divided: `fit`
-/// (a unit for each interval), `evaluate` (for each held-out time), `grn` (up to 50 units of resamples and permuted
-/// times), `fates` (for each time) and `transitions` (for each pair of times).
+/// (a unit for each interval; with more than 100 352 cells also for each shard of them), `evaluate` (for each held-out
+/// time), `interpolate` (for each time), `grn` (up to 50 units of resamples and permuted times), `fates` (for each time)
+/// and `transitions` (for each pair of times). Units are in stages: those of a stage need the results of all stages
+/// before it.
 ///
-/// The unit with the most work is done at once. From it, the plan foretells the memory and time of each unit
-/// (`memory_bytes`, `seconds`). Do the others with `sbcell step`, in any order and on any machine with the same files,
+/// Of each kind of unit, the one with the most work is done at once. From it, the plan foretells the memory and time of
+/// the others (`memory_bytes`, `seconds`). Do the others with `sbcell step`, in any order and on any machine with the same files,
 /// then put the results together with `sbcell merge`. The result has the same bytes as that of the command alone on one
 /// machine of this type.
 #[derive(Debug, Args)]
@@ -279,7 +281,7 @@ fn divisible(command: &[String]) -> Result<()> {
     if DIVISIBLE.contains(&found) {
         return Ok(());
     }
-    let must = "one that can be divided: fit, evaluate, grn, fates or transitions";
+    let must = "one that can be divided: fit, evaluate, interpolate, grn, fates or transitions";
     let known = DIVISIBLE.map(String::from);
     let meant = did_you_mean(&nearest(found, &known)).map(|text| format!("; {text}"));
     let got = format!("`{found}`{}", meant.unwrap_or_default());

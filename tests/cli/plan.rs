@@ -81,6 +81,18 @@ fn a_fit_of_units_is_the_fit_of_one_machine() {
 }
 
 #[test]
+fn populations_of_units_are_those_of_one_machine() {
+    let fit = "fit data.h5ad --timepoints time --obs-filter time<=24 --n-pcs 3 --solver gaussian --no-validation";
+    check("interpolate --at 3,6,9,18 --out cells.csv", "cells.csv", 4, &[fit]);
+    check(
+        "interpolate --diffusion 0.5 --backward --space genes --out genes.parquet",
+        "genes.parquet",
+        3,
+        &[fit],
+    );
+}
+
+#[test]
 fn edges_of_units_are_those_of_one_machine() {
     let fit = "fit data.h5ad --timepoints time --obs-filter time<=24 --n-pcs 3 --solver gaussian --no-validation";
     check("grn --bootstrap 3 --permutations 3 --out edges.csv", "edges.csv", 14, &[fit]);
@@ -90,7 +102,9 @@ fn edges_of_units_are_those_of_one_machine() {
 fn wrong_units_changed_plans_and_changed_files_have_an_error_each() {
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
     let other = fails(&sandbox, "plan inspect data.h5ad", 2);
-    assert!(other.contains("fit, evaluate, grn, fates or transitions"), "{other}");
+    assert!(other.contains("fit, evaluate, interpolate, grn, fates or transitions"), "{other}");
+    let near = fails(&sandbox, "plan evaluat data.h5ad", 2);
+    assert!(near.contains("did you mean `evaluate`?"), "{near}");
     let wrong = fails(&sandbox, "plan evaluate data.h5ad --no-such-flag", 2);
     assert!(wrong.contains("no-such-flag"), "{wrong}");
     assert!(!sandbox.path("plan.json").exists());

@@ -158,7 +158,7 @@ impl Plan {
         let used = found.map_or_else(|| guessed(info, options), |found| found.used);
         let dims = options.n_pcs.most().min(used.0 as usize).min(n_cells.saturating_sub(1)) as f64;
         if n_cells > SHARD_CELLS && is_by_shards(info, options) {
-            let size = shards::footprint(selection, info, file.n_cells(), running.whole_bytes());
+            let size = shards::footprint(selection, info, file.n_cells(), running);
             return Footprint { used, dims, ..size };
         }
         let whole = bytes_of(info, n_cells);

@@ -64,6 +64,9 @@ impl FitSummary {
     }
 }
 
+/// Most bytes of used genes that a fit of many cells holds: those of about a million cells.
+const HELD_BYTES: f64 = 2e9;
+
 /// Settings of a fit that do not change its result.
 ///
 /// ```
@@ -82,6 +85,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// Size of the used genes of many cells that are held for the next pass, in bytes. Others are read again.
+    pub(super) fn held_bytes(self) -> f64 {
+        self.memory.map_or(HELD_BYTES, |memory| HELD_BYTES.min(memory / 4.0))
+    }
+
     /// Size of the largest matrix that is held whole in memory, in bytes. A larger one stays on
     /// disk and is read at every pass.
     pub(super) fn whole_bytes(self) -> f64 {

@@ -1,6 +1,7 @@
 //! The population at given times: exact draws from the bridges, or paths of another process.
 
 use ndarray::{Array1, Array2, Axis};
+use serde::{Deserialize, Serialize};
 
 use crate::bridge::{Clocked, FromCells, UnitTime, Way, draw_cells, own_clock, simulate_schedule};
 use crate::error::{Error, Result};
@@ -10,6 +11,7 @@ use crate::pipeline::shared::population::{Population, check_space};
 use crate::pipeline::shared::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
+use crate::share::{self, Division, Packed};
 
 /// Simulated steps over a whole interval, for [`Dynamics`].
 const STEPS: f64 = 100.0;
@@ -64,29 +66,68 @@ pub fn interpolate(
     for &time in &times {
         process.series.locate(time)?;
     }
-    let begin = Event::Begin { what: "interpolating".into(), total: times.len() as u64 };
-    progress::report(progress, begin)?;
-    let mut populations = Vec::with_capacity(times.len());
-    for (done, &time) in times.iter().enumerate() {
-        populations.push(population(&process, time, *n_cells, dynamics.as_ref(), Seed(*seed))?);
-        progress::report(progress, Event::Step { done: done as u64 + 1 })?;
-    }
-    progress::report(progress, Event::End)?;
-    Ok(populations)
+    let sizes = times.iter().map(|&time| Ok(size(&process, time, *n_cells)? as f64));
+    let division = Division {
+        work: sizes.collect::<Result<_>>()?,
+        ..Division::even("times", times.iter().map(f64::to_string).collect())
+    };
+    let found = share::divided(&division, progress, &mut |range, progress| {
+        let begin = Event::Begin { what: "interpolating".into(), total: range.len() as u64 };
+        progress::report(progress, begin)?;
+        let mut found = Vec::with_capacity(range.len());
+        for (done, &time) in times[range].iter().enumerate() {
+            found.push(population(&process, time, *n_cells, dynamics.as_ref(), Seed(*seed))?);
+            progress::report(progress, Event::Step { done: done as u64 + 1 })?;
+        }
+        progress::report(progress, Event::End)?;
+        Ok(found)
+    })?;
+    found.into_iter().zip(times).map(|(sampled, time)| sampled.at(time)).collect()
 }
 
-/// The population at `time`, in data units.
+/// Cells of one time.
+#[derive(Serialize, Deserialize)]
+struct Sampled {
+    /// Coordinates in data units, cell by cell.
+    points: Packed<f64>,
+    dim: usize,
+    /// Whether these are draws from the observed cells of a snapshot.
+    observed: bool,
+}
+
+impl Sampled {
+    /// # Errors
+    /// [`Error::Shape`] for damaged coordinates.
+    fn at(self, time: f64) -> Result<Population> {
+        let Self { points, dim, observed } = self;
+        let (n_cells, got) = (points.0.len() / dim.max(1), points.0.len());
+        let points = Array2::from_shape_vec((n_cells, dim), points.0).map_err(|_| {
+            let (what, unit, expected) = ("the coordinates", "numbers", n_cells * dim);
+            Error::Shape { what, unit, expected, got }
+        })?;
+        let weights = Array1::from_elem(n_cells, 1.0 / n_cells as f64);
+        Ok(Population { time, points, weights, observed })
+    }
+}
+
+/// Number of cells at `time`: `n_cells`, or as many as at the start of the interval.
+fn size(process: &Process, time: f64, n_cells: Option<usize>) -> Result<usize> {
+    let (interval, local) = process.series.locate(time)?;
+    let source = if local == UnitTime::END { interval + 1 } else { interval };
+    Ok(n_cells.unwrap_or(process.snapshots[source].n_cells()))
+}
+
+/// The population at `time`.
 fn population(
     process: &Process,
     time: f64,
     n_cells: Option<usize>,
     dynamics: Option<&Dynamics>,
     seed: Seed,
-) -> Result<Population> {
-    let (interval, local) = process.series.locate(time)?;
+) -> Result<Sampled> {
+    let (_, local) = process.series.locate(time)?;
     let at_end = local == UnitTime::END;
-    let source = &process.snapshots[if at_end { interval + 1 } else { interval }];
-    let n_cells = n_cells.unwrap_or(source.n_cells());
+    let n_cells = size(process, time, n_cells)?;
     // The seed depends on the time, not on its position in the list, so that lists can be extended.
     let seed = seed.child("interpolate", time.to_bits());
     let observed = at_end || local == UnitTime::START;
@@ -95,8 +136,8 @@ fn population(
         _ => process.sample_at(time, n_cells, seed)?,
     };
     let points = points * process.scale;
-    let weights = Array1::from_elem(n_cells, 1.0 / n_cells as f64);
-    Ok(Population { time, points, weights, observed })
+    let dim = points.ncols();
+    Ok(Sampled { points: Packed(points.into_iter().collect()), dim, observed })
 }
 
 /// `n_cells` at `time`, simulated from one end of their interval, in the coordinates of the bridges.

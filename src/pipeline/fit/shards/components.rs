@@ -67,6 +67,8 @@ impl<'w> Components<'w> {
     /// Those of reading and of [`PcaSolver::fit`]; [`Error::Memory`]; [`Error::Cancelled`].
     pub(super) fn learn(&mut self, progress: &mut dyn Progress) -> Result<(Pca, Option<Scree>)> {
         self.holds = progress.sharing().is_none();
+        let n_used = self.columns.map_or(self.work.genes.len(), <[usize]>::len);
+        self.work.check_memory(n_used as f64, 0.0)?;
         let [parts, whole] = &self.work.stages.components;
         let learnt = share::summed(self, [parts, whole], progress)?;
         self.moments = None;
@@ -101,7 +103,7 @@ impl Summed for Components<'_> {
         let matrix = self.values(k, progress)?;
         let moments = Moments::of(&matrix, progress)?;
         self.n_held += bytes(&matrix);
-        if self.holds && self.held.len() == k && self.n_held <= self.work.shards.most {
+        if self.holds && self.held.len() == k && self.n_held <= self.work.shards.held {
             self.held.push(matrix);
         }
         Ok(moments)

@@ -53,8 +53,10 @@ pub(super) struct Shards<'p> {
     rows: &'p [usize],
     /// Number of cells of each shard but the last.
     size: usize,
-    /// Most bytes of values that are held beside those of a shard.
+    /// Most bytes of a matrix that is read at once.
     most: f64,
+    /// Most bytes of used genes that are held for the next pass.
+    held: f64,
     /// All values, where one process reads all shards and they fit.
     whole: Option<Counted<'p>>,
 }
@@ -75,8 +77,9 @@ impl<'p> Shards<'p> {
         if !is_by_shards(&info, options) {
             return Ok(None);
         }
-        let (rows, most) = (selection.rows.as_slice(), running.whole_bytes());
-        Ok(Some(Self { file, source, rows, size, most, whole: None }))
+        let (most, held) = (running.whole_bytes(), running.held_bytes());
+        let rows = selection.rows.as_slice();
+        Ok(Some(Self { file, source, rows, size, most, held, whole: None }))
     }
 
     /// Number of shards.
@@ -247,22 +250,21 @@ impl Work<'_> {
         let footprint = Footprint {
             used: (n_used, stored),
             dims: self.plan.options.n_pcs.most() as f64,
-            ..footprint(&self.plan.selection, &info, self.plan.file.n_cells(), self.shards.most)
+            ..footprint(&self.plan.selection, &info, self.plan.file.n_cells(), self.running)
         };
         let held = self.plan.options.solver.memory();
         Footprint { held, ..footprint }.check(Some(memory))
     }
 }
 
-/// The sizes of a fit by shards that are known before genes are selected. At most `most` bytes of values are held
-/// beside a shard.
+/// The sizes of a fit by shards that are known before genes are selected.
 pub(super) fn footprint(
     selection: &Selection,
     info: &MatrixInfo,
     cells_of_file: usize,
-    most: f64,
+    running: Running,
 ) -> Footprint {
-    let n_cells = selection.rows.len();
+    let (n_cells, most) = (selection.rows.len(), running.whole_bytes());
     let bytes = bytes_of(info, n_cells);
     let shard = bytes_of(info, SHARD_CELLS.min(n_cells));
     Footprint {
@@ -270,7 +272,7 @@ pub(super) fn footprint(
         stored: info.n_stored as f64 / info.n_cells.max(1) as f64,
         whole: if bytes <= most { bytes + shard } else { shard.min(most) },
         dense: info.format == StorageFormat::Dense,
-        by_shards: Some(most),
+        by_shards: Some(running.held_bytes()),
         ..Footprint::of_embedding(selection, cells_of_file, 0.0)
     }
 }
