@@ -244,7 +244,7 @@ impl Plan {
     }
 
     /// As [`Plan::prepare`], with the values of all cells at once.
-    fn prepare_whole(
+    pub(super) fn prepare_whole(
         &self,
         running: Running,
         halved: Vec<usize>,

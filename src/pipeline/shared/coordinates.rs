@@ -464,6 +464,7 @@ mod tests {
             dims: 2.0,
             interval: 0.0,
             held: crate::bridge::Held::default(),
+            by_shards: None,
         };
         let within = |memory: f64| {
             let cells = Counted::Whole(Matrix::Sparse(sparse.clone()));

@@ -2,21 +2,63 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use super::*;
+use crate::data::Column;
+use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
+use crate::linalg::Csr;
 use crate::pipeline::fit::options::TimeOptions;
 use crate::pipeline::shared::halves::halved_rows;
+use crate::preprocess::{GeneSets, Species};
 use crate::progress::{Event, Silent};
 use crate::share::{Division, Duty, Sharing};
 
-fn plan(options: FitOptions) -> Plan {
-    let time = TimeOptions::default().with_column(Some("time".into())).with_map(None);
-    let data = "data-samples/semrau2017_mesc_ra.h5ad".as_ref();
-    Plan::read(data, &options.with_time(time), &mut Silent).unwrap()
+/// Counts of 1 500 cells of three times in 120 genes, a third of them stored, with ten genes of growth.
+fn write_course(path: &Path) {
+    let (n_cells, n_genes) = (1_500, 120);
+    let (mut indptr, mut genes, mut values) = (vec![0], Vec::new(), Vec::new());
+    for i in 0..n_cells {
+        let state = [(i as f64 * 0.61).sin(), (i as f64 * 0.29).cos(), (i % 3) as f64];
+        for j in 0..n_genes {
+            let load = [(j as f64).sin(), (j as f64 * 0.7).cos(), (j % 4) as f64 * 0.3];
+            let mean: f64 = 1.5 + state.iter().zip(load).map(|(a, b)| a * b).sum::<f64>();
+            let noise = (i * 37 + j * j * 11 + i * j) % 5;
+            if (i + 2 * j) % 3 == 0 || noise == 4 {
+                genes.push(j as u32);
+                values.push((mean.max(0.0) * 2.0).round() as f32 + 1.0 + noise as f32);
+            }
+        }
+        indptr.push(values.len());
+    }
+    let sets = GeneSets::shipped(Species::Mouse);
+    let named = sets.proliferation.iter().take(10).filter_map(|entry| entry.split(' ').next());
+    let mut names: Vec<String> = named.map(String::from).collect();
+    names.extend((names.len()..n_genes).map(|j| format!("g{j}")));
+    let cells: Vec<String> = (0..n_cells).map(|i| format!("c{i}")).collect();
+    let day = Column::Integers((0..n_cells).map(|i| Some((i % 3) as i64)).collect());
+    let counts = Csr::new(n_genes, indptr, genes, values).unwrap();
+    let content = H5adContent {
+        obs_names: &cells,
+        var_names: &names,
+        obs: &[("day", &day)],
+        x: Some(MatrixContent::Sparse(&counts)),
+        ..H5adContent::default()
+    };
+    write_h5ad(path, &content).unwrap();
+}
+
+/// The plan of a fit of these cells, and the folder of its file.
+fn plan(options: FitOptions) -> (Plan, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("course.h5ad");
+    write_course(&path);
+    let time = TimeOptions::default().with_column(Some("day".into())).with_map(None);
+    (Plan::read(&path, &options.with_time(time), &mut Silent).unwrap(), folder)
 }
 
 fn options() -> FitOptions {
-    FitOptions { n_top_genes: 150, ..FitOptions::default() }
+    FitOptions { n_top_genes: 80, ..FitOptions::default() }
 }
 
 /// The coordinates by shards of `size` cells.
@@ -37,7 +79,7 @@ fn farthest<'a>(a: impl IntoIterator<Item = &'a f64>, b: impl IntoIterator<Item 
 
 #[test]
 fn coordinates_by_shards_are_those_of_all_cells_at_once() {
-    let plan = plan(options());
+    let (plan, _folder) = plan(options());
     let halved = halved_rows(&plan.selection.times);
     let running = Running::default();
     let whole = plan.prepare_whole(running, halved, &mut Silent).unwrap().1;
@@ -63,7 +105,7 @@ fn coordinates_by_shards_are_those_of_all_cells_at_once() {
 
 #[test]
 fn values_on_disk_and_in_memory_give_the_same_bytes() {
-    let plan = plan(options());
+    let (plan, _folder) = plan(options());
     let held = by_shards(&plan, Running::default(), 500, &mut Silent).unwrap();
     let memory = Some(1e9);
     let some =
@@ -79,12 +121,12 @@ fn values_on_disk_and_in_memory_give_the_same_bytes() {
 #[test]
 fn a_list_of_genes_all_genes_and_embeddings() {
     let all = FitOptions { n_top_genes: 100_000, ..FitOptions::default() };
-    let few = plan(options());
+    let (few, _folder) = plan(options());
     let names: Vec<String> = few.file.gene_names(&MatrixSource::X).unwrap();
     let listed = FitOptions { genes: Some(names[5..60].to_vec()), ..FitOptions::default() };
     let n_all = names.len();
     for (options, n) in [(listed, 55), (all, n_all)] {
-        let plan = plan(options);
+        let (plan, _folder) = plan(options);
         let halved = halved_rows(&plan.selection.times);
         let whole = plan.prepare_whole(Running::default(), halved, &mut Silent).unwrap().1;
         let found = by_shards(&plan, Running::default(), 900, &mut Silent).unwrap();
@@ -102,7 +144,7 @@ fn a_list_of_genes_all_genes_and_embeddings() {
 
 #[test]
 fn too_little_memory_is_refused() {
-    let plan = plan(options());
+    let (plan, _folder) = plan(options());
     let running = Running { memory: Some(4.1e7), ..Running::default() };
     let refused = by_shards(&plan, running, 500, &mut Silent);
     assert!(matches!(refused, Err(Error::Memory { .. })), "{refused:?}");
@@ -157,7 +199,7 @@ impl Sharing for Kept {
 
 #[test]
 fn stages_of_many_processes_give_the_bytes_and_notes_of_one() {
-    let plan = plan(options());
+    let (plan, _folder) = plan(options());
     let alone = &mut Kept { tries: true, ..Kept::default() };
     by_shards(&plan, Running::default(), 600, alone).unwrap();
     let stages = alone.stages.clone();
@@ -208,7 +250,7 @@ impl Progress for Notes {
 
 #[test]
 fn cells_of_a_trial_stand_for_all() {
-    let plan = plan(options());
+    let (plan, _folder) = plan(options());
     let mut tried = Kept { tries: true, ..Kept::default() };
     let found = by_shards(&plan, Running::default(), 600, &mut tried).unwrap();
     let n = plan.selection.rows.len();
@@ -220,7 +262,7 @@ fn cells_of_a_trial_stand_for_all() {
 
 #[test]
 fn the_cell_of_an_error_is_that_of_the_course() {
-    let plan = plan(options());
+    let (plan, _folder) = plan(options());
     let shards = Shards::of(&plan, Running::default(), 600).unwrap().unwrap();
     let negative = Error::Negative { step: "log1p", cell: 5, gene: 2, got: -1.0 };
     let found = shards.placed(2, negative);
