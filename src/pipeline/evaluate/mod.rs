@@ -172,7 +172,7 @@ fn evaluate_plan(
         } else {
             progress
         };
-        units::computed((&cells, options), &held_out, range, inner)
+        units::computed(&cells, options, &held_out, range, inner)
     })?;
     let (mut found, mut all) = (found.into_iter(), Vec::new());
     for _ in &held_out {

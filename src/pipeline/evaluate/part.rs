@@ -113,8 +113,10 @@ impl Part {
     pub(super) fn beside(
         &self,
         mut nulls: Vec<Scored>,
-        (cells, options): (&Cells, &EvaluateOptions),
-        (scoring, settings): (&Scoring, Settings),
+        cells: &Cells,
+        options: &EvaluateOptions,
+        scoring: &Scoring,
+        settings: Settings,
         progress: &mut dyn Progress,
     ) -> Result<ScoredTime> {
         let Self { fold, resamples: [earlier, _, later], seed, .. } = self;

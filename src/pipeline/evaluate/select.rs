@@ -118,3 +118,66 @@ pub(super) fn said(scores: &[(String, f64)]) -> String {
     let each: Vec<String> = scores.iter().map(|(name, s)| format!("{name} {s:.3}")).collect();
     format!("score on held-out inner times, 1 is the straight bridge: {}", each.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{Estimate, Score};
+    use crate::pipeline::evaluate::predict::Kind;
+    use crate::share::Packed;
+
+    /// A prediction with these distances at its only inner time; energy distance and uncertainty are those of the
+    /// straight bridge, so that the score is half of W1 and one half.
+    fn inner(name: &str, w1: f64) -> (String, Vec<Distances>) {
+        (name.into(), vec![Distances::try_from(Packed(vec![w1, 0.5, 0.5])).unwrap()])
+    }
+
+    fn scored(name: &str, value: f64) -> Scored {
+        let all = || Estimate::of(&ndarray::array![value]);
+        let score = Score {
+            w1: all(),
+            w2: all(),
+            sliced_w2: all(),
+            energy: all(),
+            mmd: all(),
+            variance_ratio: all(),
+            n_used: (9, 9),
+        };
+        Scored { name: name.into(), kind: Kind::Method, score }
+    }
+
+    #[test]
+    fn the_choice_is_by_the_mean_over_parts_and_takes_the_scores_of_the_best() {
+        let straight = [vec![inner("ot", 1.0)], vec![inner("ot", 2.0)]];
+        let a = [
+            vec![inner("a", 2.0), inner("a:weighted", 1.0)],
+            vec![inner("a", 2.0), inner("a:weighted", 2.0)],
+        ];
+        let b = [
+            vec![inner("b", 1.0), inner("b:weighted", 3.0)],
+            vec![inner("b", 3.0), inner("b:weighted", 2.0)],
+        ];
+        let found = scores(&[a.to_vec(), b.to_vec()], &straight);
+        // W1 relative to the straight bridge: 2 and 1 of `a`, 1 and 1.5 of `b`.
+        let expected = [("a", 1.25), ("a:weighted", 1.0), ("b", 1.125), ("b:weighted", 1.5)];
+        assert_eq!(found.len(), 4);
+        for ((name, score), (wanted, value)) in found.iter().zip(expected) {
+            assert!(name == wanted && (score - value).abs() < 1e-15, "{name} {score}");
+        }
+        let all = ["a", "a:weighted", "b", "b:weighted"];
+        let all: Vec<Scored> = (0..4).map(|k| scored(all[k], k as f64)).collect();
+        let of = |scores: &[(String, f64)]| {
+            let chosen = selected(scores, &all).into_iter();
+            chosen.map(|one| (one.name, one.score.w1.value)).collect::<Vec<_>>()
+        };
+        let named = |strict, weighted| {
+            vec![("selected".to_string(), strict), ("selected:weighted".to_string(), weighted)]
+        };
+        assert_eq!(of(&found), named(2.0, 1.0));
+        // Without inner times, the first method.
+        let none =
+            scores(&[vec![Inner::new(); 2], vec![Inner::new(); 2]], &[Inner::new(), Inner::new()]);
+        assert!(none.is_empty());
+        assert_eq!(of(&none), named(0.0, 1.0));
+    }
+}

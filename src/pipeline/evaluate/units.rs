@@ -45,7 +45,8 @@ pub(super) fn per_time(options: &EvaluateOptions) -> usize {
 /// # Errors
 /// Those of fitting and scoring; [`crate::Error::Cancelled`].
 pub(super) fn computed(
-    (cells, options): (&Cells, &EvaluateOptions),
+    cells: &Cells,
+    options: &EvaluateOptions,
     held_out: &[usize],
     range: Range<usize>,
     progress: &mut dyn Progress,
@@ -203,8 +204,7 @@ impl Time<'_> {
             let mut beside = None;
             if unit == 0 {
                 let nulls = std::mem::take(&mut scored);
-                let of = (cells, options);
-                beside = Some(part.beside(nulls, of, (&scoring, settings), progress)?);
+                beside = Some(part.beside(nulls, cells, options, &scoring, settings, progress)?);
             }
             all.push(InPart { scored, solved, inner, beside });
         }
