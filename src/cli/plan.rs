@@ -24,7 +24,7 @@ const DIVISIBLE: [&str; 5] = ["fit", "evaluate", "grn", "fates", "transitions"];
 const EXAMPLES: &str = "\
 Examples:
   sbcell plan evaluate data.h5ad --timepoints day --compare lightsb,sinkhorn
-      write plan.json, with a unit for each solver at each held-out time, and do the largest of each kind
+      write plan.json, with a unit for each solver at each held-out time, and do the largest
   sbcell step plan.json --unit 0
       do one unit, on any machine that sees the same files
   sbcell merge plan.json
@@ -36,10 +36,10 @@ Examples:
 /// (a unit for each interval), `evaluate` (for each solver at each held-out time, and for the null models there), `grn`
 /// (up to 50 units of resamples and permuted times), `fates` (for each time) and `transitions` (for each pair of times).
 ///
-/// The unit with the most work is done at once, of `evaluate` one for each solver. From it, the plan foretells the memory and time of each unit
-/// (`memory_bytes`, `seconds`). Do the others with `sbcell step`, in any order and on any machine with the same files,
-/// then put the results together with `sbcell merge`. The result has the same bytes as that of the command alone on one
-/// machine of this type.
+/// The unit with the most work is done at once, of `evaluate` one for each solver. From it, the plan foretells the memory
+/// and time of each unit (`memory_bytes`, `seconds`). Do the others with `sbcell step`, in any order and on any machine
+/// with the same files, then put the results together with `sbcell merge`. The result has the same bytes as that of the
+/// command alone on one machine of this type.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct PlanArgs {
