@@ -79,7 +79,9 @@ impl Part {
         let listener: &mut dyn Progress = if self.number == 0 { progress } else { &mut unseen };
         let (found, mut records) =
             by_method(&self.fold, method, options, &self.sources(), listener)?;
-        records.iter_mut().for_each(|record| record.part = self.number);
+        for record in &mut records {
+            record.part = self.number;
+        }
         Ok((found, records))
     }
 

@@ -137,7 +137,7 @@ impl Time<'_> {
             let found = self.in_part(part, settings, progress)?;
             of_units.iter_mut().zip(found).for_each(|(unit, found)| unit.push(found));
         }
-        Ok(of_units.into_iter().map(|unit| self.unit(&parts, unit)).collect())
+        Ok(of_units.into_iter().map(|found| unit(&parts, found)).collect())
     }
 
     /// The parts of the cross-fit; `None` if there are too few cells. Notes on them belong to the null models.
@@ -210,28 +210,28 @@ impl Time<'_> {
         }
         Ok(all)
     }
+}
 
-    /// The result of a unit from its results in all parts: means of scores, within each resample too.
-    fn unit(&self, parts: &[Part], mut found: Vec<InPart>) -> Unit {
-        let beside = found.iter_mut().filter_map(|one| one.beside.take());
-        let beside: Vec<ScoredTime> = beside.collect();
-        if let Some(scored) = ScoredTime::mean(&beside) {
-            return Unit::Nulls(Box::new(OfNulls {
-                halved: parts.iter().all(|part| part.fold.halved),
-                record: record(parts),
-                scored,
-                straight: found.into_iter().map(|one| one.inner).collect(),
-            }));
-        }
-        let scored: Vec<&[Scored]> = found.iter().map(|one| one.scored.as_slice()).collect();
-        let scored = means(&scored).unwrap_or_default();
-        let (mut solved, mut inner) = (Vec::new(), Vec::new());
-        for one in found {
-            solved.extend(one.solved);
-            inner.push(one.inner);
-        }
-        Unit::Method(OfMethod { scored, solved, inner })
+/// The result of a unit from its results in all parts: means of scores, within each resample too.
+fn unit(parts: &[Part], mut found: Vec<InPart>) -> Unit {
+    let beside = found.iter_mut().filter_map(|one| one.beside.take());
+    let beside: Vec<ScoredTime> = beside.collect();
+    if let Some(scored) = ScoredTime::mean(&beside) {
+        return Unit::Nulls(Box::new(OfNulls {
+            halved: parts.iter().all(|part| part.fold.halved),
+            record: record(parts),
+            scored,
+            straight: found.into_iter().map(|one| one.inner).collect(),
+        }));
     }
+    let scored: Vec<&[Scored]> = found.iter().map(|one| one.scored.as_slice()).collect();
+    let scored = means(&scored).unwrap_or_default();
+    let (mut solved, mut inner) = (Vec::new(), Vec::new());
+    for one in found {
+        solved.extend(one.solved);
+        inner.push(one.inner);
+    }
+    Unit::Method(OfMethod { scored, solved, inner })
 }
 
 /// The record of a held-out time without methods.
