@@ -24,7 +24,7 @@ const DIVISIBLE: [&str; 6] = ["fit", "evaluate", "interpolate", "grn", "fates", 
 const EXAMPLES: &str = "\
 Examples:
   sbcell plan evaluate data.h5ad --timepoints day --compare lightsb,sinkhorn
-      write plan.json, with a unit for each held-out time, and do the one with the most work
+      write plan.json, with a unit for each solver at each held-out time, and do the largest
   sbcell step plan.json --unit 0
       do one unit, on any machine that sees the same files
   sbcell merge plan.json
@@ -33,15 +33,15 @@ Examples:
 /// Divide a command into units that separate processes can do
 ///
 /// Give the command as you would after `sbcell`; flags of `plan` stand before it. These commands can be divided: `fit`
-/// (a unit for each interval; with more than 100 352 cells also for each shard of them), `evaluate` (for each held-out
-/// time), `interpolate` (for each time), `grn` (up to 50 units of resamples and permuted times), `fates` (for each time)
-/// and `transitions` (for each pair of times). Units are in stages: those of a stage need the results of all stages
-/// before it.
+/// (a unit for each interval; with more than 100 352 cells also for each shard of them), `evaluate` (for each solver at
+/// each held-out time, and for the null models there), `interpolate` (for each time), `grn` (up to 50 units of resamples
+/// and permuted times), `fates` (for each time) and `transitions` (for each pair of times). Units are in stages: those of
+/// a stage need the results of all stages before it.
 ///
 /// Of each kind of unit, the one with the most work is done at once. From it, the plan foretells the memory and time of
-/// the others (`memory_bytes`, `seconds`). Do the others with `sbcell step`, in any order and on any machine with the same files,
-/// then put the results together with `sbcell merge`. The result has the same bytes as that of the command alone on one
-/// machine of this type.
+/// the others (`memory_bytes`, `seconds`). Do the others with `sbcell step`, within a stage in any order and on any
+/// machine with the same files, then put the results together with `sbcell merge`. The result has the same bytes as that
+/// of the command alone on one machine of this type.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct PlanArgs {

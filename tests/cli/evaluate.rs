@@ -59,6 +59,23 @@ fn solvers_are_scored_side_by_side_with_the_facts_that_make_numbers_comparable()
 }
 
 #[test]
+fn without_an_inner_time_the_first_method_is_taken() {
+    let sandbox = course();
+    let line =
+        "evaluate data.h5ad --timepoints time --obs-filter time<=12 --compare gaussian,ot --select";
+    let answer = sandbox.done(&format!("{line} --bootstrap 0 --repeats 1 --out scores"));
+    assert!(answer.stderr.contains("no inner time is left to choose by"), "{}", answer.stderr);
+    let table = sandbox.text("scores/validation.csv");
+    let of = |name: &str| {
+        let name = format!(",{name},");
+        let rows = table.lines().filter(|line| line.contains(&name));
+        rows.map(|line| line.replace(&name, ",")).collect::<Vec<_>>()
+    };
+    assert!(of("selected").len() > 6 && of("selected") == of("gaussian"), "{table}");
+    assert_ne!(of("selected"), of("ot"));
+}
+
+#[test]
 fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
     let sandbox = course();
     let line = "evaluate data.h5ad --timepoints time --at 24 --bootstrap 20 --solver sinkhorn";

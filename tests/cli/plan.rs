@@ -20,16 +20,21 @@ fn units_in_any_order_and_on_any_number_of_threads_merge_to_the_bytes_of_one_com
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
     sandbox.done(&format!("{EVALUATE} --out alone"));
     let planned = sandbox.done(&format!("plan --no-trial {EVALUATE} --out merged"));
-    assert!(planned.stdout.contains("2 units (held-out times): 6, 12"), "{}", planned.stdout);
+    let units = "6 units (methods at held-out times): null models at 6, gaussian at 6, ot at 6, null models at 12, \
+                 gaussian at 12, ot at 12";
+    let said = planned.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains(units), "{said}");
     assert!(!sandbox.path("plan.parts").exists());
     assert!(!sandbox.path("merged").exists());
-    sandbox.done("step plan.json --unit 1 --threads 2");
+    for unit in [4, 1, 5, 3, 2] {
+        sandbox.done(&format!("step plan.json --unit {unit} --threads 2"));
+    }
     let early = fails(&sandbox, "merge plan.json", 3);
-    assert!(early.contains("1 of 2 units"), "{early}");
+    assert!(early.contains("1 of 6 units"), "{early}");
     assert!(!sandbox.path("merged").exists());
     sandbox.done("step plan.json --unit 0 --threads 1");
     let again = sandbox.done("step plan.json --unit 0");
-    assert!(again.stdout.contains("unit 0 (6) is done"), "{}", again.stdout);
+    assert!(again.stdout.contains("unit 0 (null models at 6) is done"), "{}", again.stdout);
     sandbox.done("merge plan.json");
     let (alone, merged) = (sandbox.files("alone"), sandbox.files("merged"));
     assert!(alone.len() > 2 && alone.len() == merged.len());
@@ -41,6 +46,11 @@ fn units_in_any_order_and_on_any_number_of_threads_merge_to_the_bytes_of_one_com
 
 /// Plans `line`, does its `n` units in reverse order, and merges. The files must be those of the command alone.
 fn check(line: &str, out: &str, n: usize, before: &[&str]) {
+    check_tried(line, out, [n, 1], before);
+}
+
+/// As [`check`], for a command of which `tried` units are done while it is planned.
+fn check_tried(line: &str, out: &str, [n, tried]: [usize; 2], before: &[&str]) {
     let (alone, divided) = (
         Sandbox::with(&sample("semrau2017_mesc_ra")),
         Sandbox::with(&sample("semrau2017_mesc_ra")),
@@ -54,8 +64,8 @@ fn check(line: &str, out: &str, n: usize, before: &[&str]) {
     let planned = divided.done(&format!("plan {line}"));
     assert!(planned.stdout.contains(&format!("{n} units")), "{}", planned.stdout);
     assert!(planned.stdout.contains("a unit needs up to"), "{}", planned.stdout);
-    // One unit was tried, and is done.
-    assert_eq!(fs::read_dir(divided.path("plan.parts")).unwrap().count(), 1);
+    // The units that were tried are done.
+    assert_eq!(fs::read_dir(divided.path("plan.parts")).unwrap().count(), tried);
     for unit in (0..n).rev() {
         divided.done(&format!("step plan.json --unit {unit}"));
     }
@@ -93,6 +103,17 @@ fn populations_of_units_are_those_of_one_machine() {
 }
 
 #[test]
+fn scores_and_choices_of_units_are_those_of_one_machine() {
+    // Null models and two methods at each of three times, chosen by two inner times; strict and with growth.
+    let growth = "--growth-key day --growth-unit rate/unit";
+    let line = format!(
+        "evaluate data.h5ad --timepoints time --obs-filter time<=36 --n-pcs 2 --compare gaussian,ot --select {growth} \
+         --cells-per-time 80 --max-cells 30 --repeats 2 --bootstrap 20 --out scores"
+    );
+    check_tried(&line, "scores", [9, 3], &[]);
+}
+
+#[test]
 fn edges_of_units_are_those_of_one_machine() {
     let fit = "fit data.h5ad --timepoints time --obs-filter time<=24 --n-pcs 3 --solver gaussian --no-validation";
     check("grn --bootstrap 3 --permutations 3 --out edges.csv", "edges.csv", 14, &[fit]);
@@ -112,8 +133,8 @@ fn wrong_units_changed_plans_and_changed_files_have_an_error_each() {
     // The plan of another command takes its place; its units are done again.
     sandbox.done("plan --no-trial fit data.h5ad --timepoints time --n-pcs 2");
     sandbox.done(&format!("plan --no-trial {EVALUATE}"));
-    let unit = fails(&sandbox, "step plan.json --unit 2", 2);
-    assert!(unit.contains("2 of 2 units"), "{unit}");
+    let unit = fails(&sandbox, "step plan.json --unit 6", 2);
+    assert!(unit.contains("6 of 6 units"), "{unit}");
     sandbox.done("step plan.json --unit 0");
     // A part of unit 0 does not stand for unit 1.
     fs::copy(sandbox.path("plan.parts/0.json"), sandbox.path("plan.parts/1.json")).unwrap();

@@ -10,21 +10,23 @@
 //! 3. [`score`]: distances between predicted and observed cells, beside the noise floor, with bootstrap
 //!    intervals by cell or by batch.
 //! 4. [`words`]: a verdict on each method. [`select`]: the choice of a method by inner times.
+//!
+//! Several processes can do these steps, each for some methods at some times ([`units`]).
 
 mod cells;
 mod fold;
 mod halves;
+mod kept;
 mod options;
 mod part;
 mod predict;
 mod score;
 mod select;
+mod units;
 mod words;
 mod write;
 
 use std::path::Path;
-
-use serde::{Deserialize, Serialize};
 
 pub use options::{EvaluateOptions, Method, Protocol};
 pub use write::{check_validation_output, validation_files, write_validation};
@@ -33,18 +35,13 @@ use crate::bridge::Property;
 use crate::error::{Error, Result};
 use crate::io::hashed::Hashed;
 use crate::io::run::InputRecord;
-use crate::io::validation::{FORMAT, HeldOutRecord, Validation, ValidationRow};
-use crate::metrics::Drawn;
+use crate::io::validation::{FORMAT, Validation};
 use crate::pipeline::evaluate::cells::Cells;
-use crate::pipeline::evaluate::fold::Fold;
 use crate::pipeline::evaluate::halves::FEWEST;
-use crate::pipeline::evaluate::part::{Drawing, Part, Settings, add_selected};
-use crate::pipeline::evaluate::score::ScoredTime;
 use crate::pipeline::fit::{FitSummary, Plan};
-use crate::pipeline::shared::recorder::{Recorder, Repeated, Within};
+use crate::pipeline::shared::recorder::{Recorder, Repeated};
 use crate::progress::{self, Progress};
-use crate::rng::Seed;
-use crate::share::{self, Division, Whole};
+use crate::share::{self, Whole};
 
 /// The scores of an evaluation, with its input and notes.
 ///
@@ -165,26 +162,23 @@ fn evaluate_plan(
     let mut progress = Recorder::after(plan.notes(), progress);
     let cells = Cells::read(plan, options, known, &mut progress)?;
     let held_out = cells.held_out(&options.at)?;
-    let parts = held_out.iter().map(|&k| cells.times()[k].to_string()).collect();
-    let division = Division::even("held-out times", parts);
-    let all = share::divided(&division, &mut progress, &mut |range, progress| {
-        let is_repeated = known.is_some();
-        let asked = range.map(|number| (number, held_out[number]));
-        asked
-            .map(|(number, k)| {
-                let place = format!("without {}", cells.times()[k]);
-                let mut repeated;
-                let inner: &mut dyn Progress = if is_repeated {
-                    repeated = Repeated(&mut *progress);
-                    &mut repeated
-                } else {
-                    &mut *progress
-                };
-                hold_out(&cells, options, k, number, &mut Within { inner, place })
-            })
-            .collect()
+    let division = units::division(&cells, options, &held_out);
+    let is_repeated = known.is_some();
+    let found = share::divided(&division, &mut progress, &mut |range, progress| {
+        let mut repeated;
+        let inner: &mut dyn Progress = if is_repeated {
+            repeated = Repeated(&mut *progress);
+            &mut repeated
+        } else {
+            progress
+        };
+        units::computed(&cells, options, &held_out, range, inner)
     })?;
-    let all: Vec<HeldOut> = all.into_iter().flatten().collect();
+    let (mut found, mut all) = (found.into_iter(), Vec::new());
+    for _ in &held_out {
+        let of_time = found.by_ref().take(units::per_time(options)).collect();
+        all.extend(units::joined(of_time, options, &mut progress)?);
+    }
     let splits = options.splits();
     let n_whole = all.iter().filter(|held| splits && !held.halved).count();
     if n_whole > 0 {
@@ -212,108 +206,4 @@ fn evaluate_plan(
     }
     validation.summary = words::summary(&validation.held_out);
     Ok(Evaluated { validation, input: cells.input, notes: progress.into_notes() })
-}
-
-/// The scores of one held-out time.
-#[derive(Serialize, Deserialize)]
-struct HeldOut {
-    /// Whether coordinates were learnt from one half of the training cells, for the other half.
-    halved: bool,
-    record: HeldOutRecord,
-    rows: Vec<ValidationRow>,
-}
-
-/// Holds out time number `k` and scores all methods; `None`, with a note, if there are too few cells.
-/// `n_before` is the number of times that are held out before it.
-///
-/// Scores are means over the parts of the cross-fit, within each resample too.
-///
-/// # Errors
-/// Those of fitting and scoring; [`Error::Cancelled`].
-fn hold_out(
-    cells: &Cells,
-    options: &EvaluateOptions,
-    k: usize,
-    n_before: usize,
-    progress: &mut dyn Progress,
-) -> Result<Option<HeldOut>> {
-    let seed = Seed(options.fit.seed).child("evaluate", k as u64);
-    // The notes on the values are the same for each held-out time and are sent once.
-    let folds = Fold::all(cells, options, k, n_before == 0, progress)?;
-    let n_per_side = folds.iter().map(|fold| fold.n_per_side(options.max_cells)).min().unwrap_or(0);
-    if n_per_side < 4 {
-        progress::note(progress, "too few cells to score: left out")?;
-        return Ok(None);
-    }
-    let mut n_bootstrap = options.n_bootstrap;
-    for fold in &folds {
-        n_bootstrap = resamples_of(cells, fold, n_bootstrap, progress)?;
-    }
-    let too_few = n_bootstrap < options.n_bootstrap;
-    let (n_parts, halved) = (folds.len(), folds.iter().all(|fold| fold.halved));
-    let mut parts = Vec::with_capacity(n_parts);
-    for (number, fold) in folds.into_iter().enumerate() {
-        parts.push(Part::predict(
-            cells,
-            options,
-            fold,
-            Drawing { number, n_bootstrap, seed },
-            progress,
-        )?);
-    }
-    if options.select {
-        add_selected(&mut parts, options, progress)?;
-    }
-    let methods = parts[0].methods();
-    let solved = parts.iter_mut().flat_map(|part| std::mem::take(&mut part.solved)).collect();
-    let n_dims = parts.iter().map(|part| part.fold.cells[1].dim()).max().unwrap_or(0);
-    let real = parts[0].fold.real;
-    let mut record = HeldOutRecord {
-        label: parts[0].fold.label.clone(),
-        start: real[0],
-        time: real[1],
-        end: real[2],
-        n_cells: parts[0].fold.cells[1].n_cells(),
-        n_dims,
-        solved,
-        verdicts: Vec::new(),
-        words: Vec::new(),
-    };
-    let settings = Settings { n_per_side, n_parts, too_few };
-    let scored = parts
-        .into_iter()
-        .map(|part| part.score(cells, options, settings, progress))
-        .collect::<Result<Vec<_>>>()?;
-    let Some(scored) = ScoredTime::mean(&scored) else { return Ok(None) };
-    for (verdict, words) in methods.iter().filter_map(|name| words::verdict(&scored, name)) {
-        record.verdicts.push(verdict);
-        record.words.push(words);
-    }
-    Ok(Some(HeldOut { halved, record, rows: scored.rows(real) }))
-}
-
-/// The number of bootstrap resamples. It is 0, with a note, if one of the three times has too few cells or
-/// batches to be resampled.
-fn resamples_of(
-    cells: &Cells,
-    fold: &Fold,
-    n_bootstrap: usize,
-    progress: &mut dyn Progress,
-) -> Result<usize> {
-    let drawn = |rows: &Vec<usize>| match &cells.batches {
-        None => Drawn::cells(rows.len()),
-        Some(batches) => Drawn::batches(rows.iter().map(|&row| &batches[row])),
-    };
-    let all = fold.real.iter().zip(fold.rows.iter().map(drawn));
-    let few: Vec<String> = all
-        .filter(|(_, drawn)| !drawn.is_enough())
-        .map(|(time, drawn)| format!("time {time} ({})", drawn.words()))
-        .collect();
-    if few.is_empty() || n_bootstrap == 0 {
-        return Ok(n_bootstrap);
-    }
-    let (label, few) = (&fold.label, few.join(", "));
-    let text = format!("too few to be drawn again, so no confidence interval for {label}: {few}");
-    progress::note(progress, text)?;
-    Ok(0)
 }

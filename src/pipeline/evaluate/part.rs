@@ -1,30 +1,25 @@
-//! One part of a held-out time: a fold with its resamples, predictions and scores.
-
-use std::collections::BTreeMap;
+//! One part of a held-out time: a fold with its resamples, which predicts and scores.
 
 use crate::error::Result;
 use crate::io::validation::SolvedRecord;
-use crate::metrics::{Resamples, ScoreFloor};
+use crate::metrics::{Resamples, Scoring};
 use crate::pipeline::evaluate::cells::Cells;
 use crate::pipeline::evaluate::fold::Fold;
-use crate::pipeline::evaluate::options::EvaluateOptions;
+use crate::pipeline::evaluate::options::{EvaluateOptions, Method};
 use crate::pipeline::evaluate::predict::{Kind, Prediction, Sources, by_method, nulls};
-use crate::pipeline::evaluate::score::{Observed, ScoredTime, between_batches, score_all, scoring};
-use crate::pipeline::evaluate::select::{inner_scores, said, selected};
+use crate::pipeline::evaluate::score::{Observed, Scored, ScoredTime, between_batches, score_all};
 use crate::pipeline::shared::recorder::Within;
-use crate::progress::{self, Progress, Unseen};
+use crate::progress::{Progress, Unseen};
 use crate::rng::Seed;
 
-/// One part of a held-out time: a fold with the predictions of all methods.
+/// One part of a held-out time: a fold with its resamples.
 pub(super) struct Part {
     /// The course without the held-out time.
     pub(super) fold: Fold,
+    /// The number of the part, counted from zero.
+    number: usize,
     /// Resamples of the cells before, at and after the held-out time.
     resamples: [Resamples; 3],
-    /// The predictions of all methods.
-    predictions: Vec<Prediction>,
-    /// The record of each run of a solver.
-    pub(super) solved: Vec<SolvedRecord>,
     /// The seed of this part.
     seed: Seed,
 }
@@ -52,109 +47,97 @@ pub(super) struct Settings {
 }
 
 impl Part {
-    /// Fits all methods on `fold` and predicts the held-out time.
+    /// The part of `fold`.
     ///
     /// The resamples of held-out cells are the same in all parts, those of other cells are not.
-    ///
-    /// # Errors
-    /// Those of the solvers; [`crate::Error::Cancelled`].
-    pub(super) fn predict(
-        cells: &Cells,
-        options: &EvaluateOptions,
-        fold: Fold,
-        drawing: Drawing,
-        progress: &mut dyn Progress,
-    ) -> Result<Self> {
+    pub(super) fn new(cells: &Cells, fold: Fold, drawing: Drawing) -> Self {
         let Drawing { number, n_bootstrap, seed: of_time } = drawing;
         let own = of_time.child("evaluate/part", number as u64);
         let seed = if number == 0 { of_time } else { own };
         let resamples = resamples(cells, &fold, n_bootstrap, [seed, of_time, seed]);
-        let sources = Sources { earlier: &resamples[0], later: &resamples[2] };
-        let mut predictions = Vec::new();
-        let mut solved = Vec::new();
-        for method in &options.methods {
-            let progress = &mut Within { inner: &mut *progress, place: method.name.clone() };
-            // Notes of a solver are those of its first part.
-            let mut unseen = Unseen(&mut *progress);
-            let listener: &mut dyn Progress = if number == 0 { progress } else { &mut unseen };
-            let (found, records) = by_method(&fold, method, options, &sources, listener)?;
-            predictions.extend(found);
-            solved
-                .extend(records.into_iter().map(|record| SolvedRecord { part: number, ..record }));
+        Self { fold, number, resamples, seed }
+    }
+
+    /// The resamples of the cells that predictions come from.
+    fn sources(&self) -> Sources<'_> {
+        Sources { earlier: &self.resamples[0], later: &self.resamples[2] }
+    }
+
+    /// The predictions of `method`, and the record of each run of its solver.
+    ///
+    /// # Errors
+    /// Those of the solver; [`crate::Error::Cancelled`].
+    pub(super) fn predict(
+        &self,
+        method: &Method,
+        options: &EvaluateOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<(Vec<Prediction>, Vec<SolvedRecord>)> {
+        let progress = &mut Within { inner: progress, place: method.name.clone() };
+        // Notes of a solver are those of its first part.
+        let mut unseen = Unseen(&mut *progress);
+        let listener: &mut dyn Progress = if self.number == 0 { progress } else { &mut unseen };
+        let (found, mut records) =
+            by_method(&self.fold, method, options, &self.sources(), listener)?;
+        for record in &mut records {
+            record.part = self.number;
         }
-        Ok(Self { fold, resamples, predictions, solved, seed })
+        Ok((found, records))
     }
 
-    /// The names of the predictions of methods.
-    pub(super) fn methods(&self) -> Vec<String> {
-        self.predictions.iter().map(|prediction| prediction.name.clone()).collect()
+    /// The predictions of the null models.
+    ///
+    /// # Errors
+    /// As for [`nulls`].
+    pub(super) fn nulls(&self) -> Result<Vec<Prediction>> {
+        nulls(&self.fold, &self.sources(), self.seed)
     }
 
-    /// Scores all predictions, the null models, the distance between the neighbouring times, and batches.
+    /// The scores of predictions against the held-out cells.
     ///
     /// # Errors
     /// Those of the distances; [`crate::Error::Cancelled`].
     pub(super) fn score(
-        self,
+        &self,
+        scoring: &Scoring,
+        predictions: Vec<Prediction>,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Scored>> {
+        let observed = Observed { cells: &self.fold.cells[1], resamples: &self.resamples[1] };
+        score_all(scoring, predictions, observed, self.seed, progress)
+    }
+
+    /// The scores `nulls` of the null models with the distance between the neighbouring times (row `A`), the
+    /// noise floor and the distances between batches.
+    ///
+    /// # Errors
+    /// Those of the distances; [`crate::Error::Cancelled`].
+    pub(super) fn beside(
+        &self,
+        mut nulls: Vec<Scored>,
         cells: &Cells,
         options: &EvaluateOptions,
+        scoring: &Scoring,
         settings: Settings,
         progress: &mut dyn Progress,
     ) -> Result<ScoredTime> {
-        let Self { fold, resamples: [earlier, held, later], mut predictions, seed, .. } = self;
-        let sources = Sources { earlier: &earlier, later: &later };
-        predictions.extend(nulls(&fold, &sources, seed)?);
-        let scoring = scoring(&fold, options, settings);
-        let observed = Observed { cells: &fold.cells[1], resamples: &held };
-        let mut scored = score_all(&scoring, predictions, observed, seed, progress)?;
+        let Self { fold, resamples: [earlier, _, later], seed, .. } = self;
         let unseen = &mut Unseen(&mut *progress);
         let floor_seed = seed.child("evaluate/floor", 0);
-        let floor: ScoreFloor =
-            scoring.floor(observed.cells, options.n_draws, floor_seed, unseen)?;
-        // Row `A`: the distance between the two neighbouring times.
-        let (name, kind) = ("A".to_string(), Kind::Scale);
-        let apart = Prediction { name, cells: fold.cells[0].clone(), resamples: earlier, kind };
-        let after = Observed { cells: &fold.cells[2], resamples: &later };
-        scored.extend(score_all(&scoring, vec![apart], after, seed, unseen)?);
-        let batches: Option<BTreeMap<&'static str, Vec<f64>>> = match &cells.batches {
+        let floor = scoring.floor(&fold.cells[1], options.n_draws, floor_seed, unseen)?;
+        let (name, kind, resamples) = ("A".to_string(), Kind::Scale, earlier.clone());
+        let apart = Prediction { name, cells: fold.cells[0].clone(), resamples, kind };
+        let after = Observed { cells: &fold.cells[2], resamples: later };
+        nulls.extend(score_all(scoring, vec![apart], after, *seed, unseen)?);
+        let batches = match &cells.batches {
             Some(batches) => {
-                between_batches(&fold, batches, &scoring, options.max_cells, seed, unseen)?
+                between_batches(fold, batches, scoring, options.max_cells, *seed, unseen)?
             }
             None => None,
         };
         let n_draws = scoring.n_draws * settings.n_parts;
-        Ok(ScoredTime { scored, floor, n_draws, too_few: settings.too_few, batches })
+        Ok(ScoredTime { scored: nulls, floor, n_draws, too_few: settings.too_few, batches })
     }
-}
-
-/// Adds the predictions `selected` to all parts: the methods with the best mean score on inner times.
-///
-/// # Errors
-/// As for [`inner_scores`].
-pub(super) fn add_selected(
-    parts: &mut [Part],
-    options: &EvaluateOptions,
-    progress: &mut dyn Progress,
-) -> Result<()> {
-    let mut scores: Vec<(String, f64)> = Vec::new();
-    for part in &*parts {
-        for (name, score) in inner_scores(&part.fold, options, progress)? {
-            let share = score / parts.len() as f64;
-            match scores.iter_mut().find(|entry| entry.0 == name) {
-                Some(entry) => entry.1 += share,
-                None => scores.push((name, share)),
-            }
-        }
-    }
-    progress::note(progress, said(&scores))?;
-    if scores.is_empty() {
-        scores = parts[0].methods().into_iter().map(|name| (name, 1.0)).collect();
-    }
-    for part in parts {
-        let found = selected(&scores, &part.predictions);
-        part.predictions.extend(found);
-    }
-    Ok(())
 }
 
 /// Resamples of the cells before, at and after the held-out time: by cell, or by batch if a column of

@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, Array2, Axis, concatenate};
 use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
 
 use crate::bridge::{Mass, UnitTime, draw_cells};
 use crate::data::{Snapshot, grown};
@@ -18,7 +19,6 @@ use crate::progress::Progress;
 use crate::rng::Seed;
 
 /// The predicted cells of a held-out time.
-#[derive(Clone)]
 pub(super) struct Prediction {
     /// The name in tables and files.
     pub(super) name: String,
@@ -31,7 +31,7 @@ pub(super) struct Prediction {
 }
 
 /// The role of a row in the tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Kind {
     /// A method.
     Method,

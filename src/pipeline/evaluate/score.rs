@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::Axis;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::data::Snapshot;
 use crate::error::Result;
 use crate::io::validation::ValidationRow;
 use crate::metrics::{Estimate, Resamples, Score, ScoreFloor, Scoring, median_distance};
 use crate::pipeline::evaluate::fold::Fold;
+use crate::pipeline::evaluate::kept::{KeptScored, KeptTime};
 use crate::pipeline::evaluate::options::EvaluateOptions;
 use crate::pipeline::evaluate::part::Settings;
 use crate::pipeline::evaluate::predict::{Kind, Prediction};
@@ -18,6 +20,8 @@ use crate::progress::{Event, Progress, Together, Unseen, report};
 use crate::rng::Seed;
 
 /// The scores of one prediction.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(into = "KeptScored", try_from = "KeptScored")]
 pub(super) struct Scored {
     /// The name of the prediction.
     pub(super) name: String,
@@ -28,6 +32,8 @@ pub(super) struct Scored {
 }
 
 /// All scores at one held-out time.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(into = "KeptTime", try_from = "KeptTime")]
 pub(super) struct ScoredTime {
     /// The scores of all predictions.
     pub(super) scored: Vec<Scored>,
@@ -169,6 +175,16 @@ pub(super) fn between_batches(
     Ok(Some(found))
 }
 
+/// The means of the scores of several parts, by prediction. The parts have the same predictions in the same order.
+pub(super) fn means(parts: &[&[Scored]]) -> Option<Vec<Scored>> {
+    let of = |(place, Scored { name, kind, .. }): (usize, &Scored)| {
+        let all = parts.iter().filter_map(|part| part.get(place));
+        let all: Vec<Score> = all.map(|scored| scored.score.clone()).collect();
+        Some(Scored { name: name.clone(), kind: *kind, score: Score::averaged(&all)? })
+    };
+    parts.first()?.iter().enumerate().map(of).collect()
+}
+
 impl ScoredTime {
     /// The scores of the prediction `name`.
     fn of(&self, name: &str) -> Option<&Score> {
@@ -181,12 +197,8 @@ impl ScoredTime {
         let first = parts.first()?;
         let floors: Vec<ScoreFloor> = parts.iter().map(|part| part.floor.clone()).collect();
         let floor = ScoreFloor::averaged(&floors)?;
-        let mut scored = Vec::with_capacity(first.scored.len());
-        for (place, Scored { name, kind, .. }) in first.scored.iter().enumerate() {
-            let all = parts.iter().filter_map(|part| part.scored.get(place));
-            let all: Vec<Score> = all.map(|scored| scored.score.clone()).collect();
-            scored.push(Scored { name: name.clone(), kind: *kind, score: Score::averaged(&all)? });
-        }
+        let scored: Vec<&[Scored]> = parts.iter().map(|part| part.scored.as_slice()).collect();
+        let scored = means(&scored)?;
         let n = parts.len() as f64;
         let mut batches = first.batches.clone();
         for (metric, values) in batches.iter_mut().flatten() {

@@ -3,13 +3,17 @@
 //! The solver `auto` and the method `selected` of `evaluate` choose by it. Energy distance and W1 have
 //! equal parts: W1 alone prefers populations that are too narrow.
 
+use serde::{Deserialize, Serialize};
+
 use crate::data::Snapshot;
 use crate::error::Result;
 use crate::metrics::{Order, energy_distance, wasserstein};
 use crate::progress::Progress;
+use crate::share::Packed;
 
 /// Distances between predicted cells and the cells of a held-out inner time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(into = "Packed<f64>", try_from = "Packed<f64>")]
 pub(crate) struct Distances {
     /// Exact 1-Wasserstein distance.
     w1: f64,
@@ -34,6 +38,23 @@ impl Distances {
         let energy = energy_distance(predicted, observed)?;
         let noise = 2.0 * energy.within_y / observed.n_cells() as f64;
         Ok(Self { w1, energy: energy.value, noise })
+    }
+}
+
+impl From<Distances> for Packed<f64> {
+    fn from(of: Distances) -> Self {
+        Self(vec![of.w1, of.energy, of.noise])
+    }
+}
+
+impl TryFrom<Packed<f64>> for Distances {
+    type Error = &'static str;
+
+    fn try_from(Packed(numbers): Packed<f64>) -> std::result::Result<Self, &'static str> {
+        match numbers[..] {
+            [w1, energy, noise] => Ok(Self { w1, energy, noise }),
+            _ => Err("distances are three numbers"),
+        }
     }
 }
 
