@@ -45,6 +45,7 @@ pub(crate) fn survey(
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub(crate) struct Survey {
+    /// Statistics of all values.
     seen: Seen,
     /// The sampled cells, in order.
     looks: Vec<Look>,
@@ -114,8 +115,11 @@ struct Stored {
     ends: Packed<f64>,
     /// Numbers of values: other than zero, integers among them, not finite.
     counts: [usize; 3],
+    /// [`Look::depth`] of each sampled cell.
     look_depths: Packed<f64>,
+    /// [`Look::whole`] of each sampled cell.
     look_whole: Vec<Option<bool>>,
+    /// The sum of the values of each cell.
     depths: Packed<f64>,
 }
 

@@ -84,6 +84,7 @@ struct Planning {
     parts: PathBuf,
     /// Whether the largest unit of each kind is done.
     trial: bool,
+    /// The moment at which the process began to plan.
     started: Instant,
     /// Time of all parts that were tried, and of reading them.
     tried: Duration,
@@ -93,6 +94,7 @@ struct Planning {
     begun: Duration,
     /// The largest memory before the first part.
     base: Option<u64>,
+    /// Where the divisions and trials are collected.
     announced: Announced,
 }
 
@@ -110,9 +112,11 @@ enum Role {
 /// The files of the parts of a plan, with what this process does.
 #[derive(Debug)]
 pub struct Parts {
+    /// The plan, with its units if they are known.
     plan: WorkPlan,
     /// The folder of the plan.
     folder: PathBuf,
+    /// The role of this process.
     role: Role,
     /// For each stage, whether the command has come to its division.
     seen: Vec<bool>,

@@ -90,12 +90,15 @@ pub fn interpolate(
 struct Sampled {
     /// Coordinates in data units, cell by cell.
     points: Packed<f64>,
+    /// Number of coordinates of a cell.
     dim: usize,
     /// Whether these are draws from the observed cells of a snapshot.
     observed: bool,
 }
 
 impl Sampled {
+    /// The population at `time`.
+    ///
     /// # Errors
     /// [`Error::Shape`] for damaged coordinates.
     fn at(self, time: f64) -> Result<Population> {

@@ -22,19 +22,26 @@ use crate::share::Packed;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 pub(crate) struct Moments {
+    /// Number of cells.
     n_cells: usize,
+    /// The mean of each gene.
     mean: Array1<f64>,
     /// The sum of squares of the centred values.
     square: f64,
+    /// The Gram matrix, `(n_genes, n_genes)`.
     gram: Gram,
 }
 
 /// [`Moments`] as they are written.
 #[derive(Serialize, Deserialize)]
 struct Stored {
+    /// Number of cells.
     n_cells: usize,
+    /// The mean of each gene.
     mean: Packed<f64>,
+    /// One number: the sum of squares of the centred values.
     square: Packed<f64>,
+    /// The stored entries of the Gram matrix.
     gram: Packed<f64>,
 }
 
@@ -100,9 +107,9 @@ impl PcaSolver {
         progress: &mut dyn Progress,
     ) -> Result<(Pca, Option<Scree>)> {
         let Moments { n_cells, mean, square, gram } = moments;
-        let size = (*n_cells, mean.len());
-        self.number(size, n_pcs, progress, &mut |solver, count, progress| {
-            let n_found = solver.wanted(size, mean, *square)?;
+        let n_genes = mean.len();
+        self.number(*n_cells, n_genes, n_pcs, progress, &mut |solver, count, progress| {
+            let n_found = solver.wanted(*n_cells, n_genes, mean, *square)?;
             let pairs = of_gram(gram, None, n_found, seed)?;
             let scree = match count {
                 Count::All => None,
@@ -115,8 +122,7 @@ impl PcaSolver {
                     Some(scree_of(pairs, noise_edge(*n_cells, n_varying)))
                 }
             };
-            let pca =
-                solver.components(pairs, mean.clone(), (*n_cells, *square), count, progress)?;
+            let pca = solver.components(pairs, mean.clone(), *n_cells, *square, count, progress)?;
             Ok((pca, scree))
         })
     }

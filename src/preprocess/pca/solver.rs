@@ -107,10 +107,10 @@ impl PcaSolver {
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<(Pca, Option<Scree>)> {
-        let size = (x.n_cells(), x.n_genes());
-        self.check(size.0)?;
+        let n_cells = x.n_cells();
+        self.check(n_cells)?;
         let (mean, square) = means_and_square(x)?;
-        let n_pcs = self.wanted(size, &mean, square)?;
+        let n_pcs = self.wanted(n_cells, x.n_genes(), &mean, square)?;
         let work = self.operator(x, mean.view(), n_pcs, progress)?;
         let pairs = work.eigenpairs(n_pcs, seed, progress)?;
         let scree = match count {
@@ -119,7 +119,7 @@ impl PcaSolver {
         };
         report(progress, Event::End)?;
         drop(work);
-        let pca = self.components(pairs, mean, (x.n_cells(), square), count, progress)?;
+        let pca = self.components(pairs, mean, n_cells, square, count, progress)?;
         Ok((pca, scree))
     }
 
@@ -130,7 +130,8 @@ impl PcaSolver {
     /// [`Error::Parameter`] as for [`PcaSolver::fit`].
     pub(super) fn wanted(
         &self,
-        (n_cells, n_genes): (usize, usize),
+        n_cells: usize,
+        n_genes: usize,
         mean: &Array1<f64>,
         square: f64,
     ) -> Result<usize> {
@@ -153,7 +154,8 @@ impl PcaSolver {
         &self,
         pairs: Eigenpairs,
         mean: Array1<f64>,
-        (n_cells, square): (usize, f64),
+        n_cells: usize,
+        square: f64,
         count: Count,
         progress: &mut dyn Progress,
     ) -> Result<Pca> {
@@ -189,8 +191,7 @@ impl PcaSolver {
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<(Pca, Option<Scree>)> {
-        let size = (x.n_cells(), x.n_genes());
-        self.number(size, n_pcs, progress, &mut |solver, count, progress| {
+        self.number(x.n_cells(), x.n_genes(), n_pcs, progress, &mut |solver, count, progress| {
             solver.fit_counted(x, count, seed, progress)
         })
     }
@@ -201,7 +202,8 @@ impl PcaSolver {
     /// Those of `fit`.
     pub(super) fn number(
         &self,
-        (n_cells, n_genes): (usize, usize),
+        n_cells: usize,
+        n_genes: usize,
         n_pcs: NPcs,
         progress: &mut dyn Progress,
         fit: &mut Fit<'_>,

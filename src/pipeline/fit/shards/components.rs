@@ -14,7 +14,9 @@ use crate::share::{self, Packed, Summed};
 
 /// The genes that are used, on the log scale, and their moments.
 pub(super) struct Components<'w> {
+    /// The fit with its shards.
     pub(super) work: &'w Work<'w>,
+    /// The way of all cells to a log scale.
     scaled: &'w Scaled,
     /// Columns of the genes; `None` for all.
     columns: Option<&'w [usize]>,
@@ -24,18 +26,24 @@ pub(super) struct Components<'w> {
     held: Vec<Matrix>,
     /// Bytes of these values.
     n_held: f64,
+    /// The moments of the shards so far.
     moments: Option<Moments>,
+    /// The seed of the first vectors of Lanczos.
     seed: Seed,
 }
 
 /// Components as they are written.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Learnt {
+    /// Number of components.
     n_pcs: usize,
+    /// The mean of each gene.
     mean: Packed<f64>,
     /// The loadings, gene by gene.
     loadings: Packed<f64>,
+    /// The variance along each component.
     explained: Packed<f64>,
+    /// One number: the variance of all genes.
     total: Packed<f64>,
     /// The eigenvalues of the correlation matrix, then the noise edge.
     scree: Option<Packed<f64>>,
@@ -127,6 +135,7 @@ impl Summed for Components<'_> {
 }
 
 impl Learnt {
+    /// The components as they are written.
     fn of(pca: &Pca, scree: Option<&Scree>) -> Self {
         let all = |scree: &Scree| {
             Packed(scree.eigenvalues.iter().copied().chain([scree.edge]).collect::<Vec<f64>>())
@@ -141,6 +150,8 @@ impl Learnt {
         }
     }
 
+    /// The components with the choice of their number.
+    ///
     /// # Errors
     /// [`Error::Shape`] or [`Error::Parameter`] for damaged components.
     fn components(self) -> Result<(Pca, Option<Scree>)> {

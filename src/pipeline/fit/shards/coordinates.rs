@@ -23,6 +23,7 @@ pub(super) struct Placed {
 /// Coordinates of the cells of a shard, cell by cell.
 #[derive(Serialize, Deserialize)]
 struct OfShard {
+    /// Coordinates of its cells, `(n_cells, n_pcs)`.
     points: Packed<f64>,
     /// Those by each half of the genes, and the sum of the expression.
     halves: Option<[Packed<f64>; 3]>,

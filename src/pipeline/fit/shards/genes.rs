@@ -26,10 +26,13 @@ pub(super) struct Chosen {
 
 /// Sums over shards for each gene.
 pub(super) struct Genes<'w> {
+    /// The fit with its shards.
     work: &'w Work<'w>,
+    /// The way of all cells to a log scale.
     scaled: &'w Scaled,
     /// The genes that are used, if sums need not decide.
     choice: Choice,
+    /// The sums over the shards so far, if variable genes are selected.
     sums: Option<GeneSums>,
     /// The values of the genes of growth in all cells so far; `None` before the first, and once a shard has none.
     growth: Option<Matrix>,
@@ -40,14 +43,18 @@ pub(super) struct Genes<'w> {
 /// The sums of a shard.
 #[derive(Serialize, Deserialize)]
 pub(super) struct OfShard {
+    /// The sums over its cells, if variable genes are selected.
     sums: Option<GeneSums>,
+    /// The values of the genes of growth in its cells.
     growth: Option<Values>,
 }
 
 /// The result of all shards.
 #[derive(Serialize, Deserialize)]
 pub(super) struct OfAll {
+    /// Columns of the genes that are used; `None` for all.
     columns: Option<Vec<usize>>,
+    /// Growth rate of each cell.
     growth: Option<Packed<f64>>,
 }
 
@@ -193,20 +200,28 @@ fn columns_of(sets: &[Vec<usize>; 2]) -> (Vec<usize>, [Vec<usize>; 2]) {
 /// The values of some genes in some cells.
 #[derive(Serialize, Deserialize)]
 enum Values {
+    /// All values, cell by cell.
     Dense {
+        /// Number of genes.
         n_genes: usize,
+        /// The values.
         values: Packed<f32>,
     },
+    /// The stored values, cell by cell.
     Sparse {
+        /// Number of genes.
         n_genes: usize,
         /// Number of stored values of each cell.
         lengths: Packed<u32>,
+        /// The gene of each value.
         genes: Packed<u32>,
+        /// The values.
         values: Packed<f32>,
     },
 }
 
 impl Values {
+    /// A copy of a matrix.
     fn of(matrix: &Matrix) -> Self {
         let n_genes = matrix.n_genes();
         match matrix {
@@ -225,6 +240,8 @@ impl Values {
         }
     }
 
+    /// The matrix again.
+    ///
     /// # Errors
     /// [`Error::SparseStructure`] or [`Error::Shape`] for damaged values.
     fn matrix(self) -> Result<Matrix> {

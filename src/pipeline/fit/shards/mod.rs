@@ -47,7 +47,9 @@ const MOST_GENES: usize = 4_000;
 
 /// The shards of the selected cells of a matrix.
 pub(super) struct Shards<'p> {
+    /// The file, or the files of the course.
     file: &'p H5ad,
+    /// The matrix.
     source: MatrixSource,
     /// The selected rows of the file.
     rows: &'p [usize],
@@ -147,8 +149,11 @@ pub(super) fn is_by_shards(info: &MatrixInfo, options: &FitOptions) -> bool {
 
 /// The parts of a fit that all stages need.
 struct Work<'p> {
+    /// The fit.
     plan: &'p Plan,
+    /// Its cells.
     shards: Shards<'p>,
+    /// Its divisions.
     stages: Stages,
     /// Names of the genes of the matrix.
     genes: Vec<String>,

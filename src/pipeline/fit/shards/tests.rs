@@ -92,7 +92,7 @@ fn coordinates_by_shards_are_those_of_all_cells_at_once() {
         assert!(found.growth.is_some() && found.growth == whole.growth);
         assert!(farthest(&found.points, &whole.points) < 1e-10);
         let [a, b] = [&found, &whole].map(|of| of.recipe.pca.as_ref().unwrap());
-        assert!(farthest(&a.loadings(), &b.loadings()) < 1e-10);
+        assert!(farthest(a.loadings(), b.loadings()) < 1e-10);
         let [a, b] = [&found, &whole].map(|of| of.scree.as_ref().unwrap());
         assert!(farthest(&a.eigenvalues, &b.eigenvalues) < 1e-9);
         let [a, b] = [&found, &whole].map(|of| of.halves.as_ref().unwrap());
