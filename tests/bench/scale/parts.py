@@ -1,16 +1,16 @@
-"""Fits a course in ten files and the same cells in one file, and compares time, memory and bytes.
+"""Fits a course in ten files, the same cells in one file, and the ten files as units of a plan; compares time, memory, bytes.
 
     cargo build --release
     python tests/bench/scale/parts.py FOLDER [N_CELLS]
 
-Needs anndata, and about 4 GB in FOLDER for a million cells (the default). Cells have counts of 2 000 genes with means of
+Needs anndata, and about 5 GB in FOLDER for a million cells (the default). Cells have counts of 2 000 genes with means of
 rank eight that drift over ten times.
 """
 
 import filecmp
+import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import anndata as ad
@@ -44,13 +44,49 @@ def make(folder, n_cells):
     return paths
 
 
+def timed(*line):
+    """Runs sbcell; returns seconds, seconds of the processors, and MB."""
+    command = ["/usr/bin/time", "-f", "%e %U %S %M", str(BINARY), *map(str, line)]
+    done = subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    elapsed, user, system, memory = map(float, done.stderr.splitlines()[-1].split())
+    return elapsed, user + system, memory / 1024
+
+
+def line_of(data, out):
+    return ["fit", data, "--timepoints", "day", "--out", out, "--no-validation", "--n-top-genes", "1500", "--overwrite"]
+
+
 def fit(data, out):
     """Fits `data`; prints seconds and peak memory."""
-    line = [BINARY, "fit", data, "--timepoints", "day", "--out", out, "--no-validation", "--quiet", "--overwrite"]
-    begun = time.perf_counter()
-    with subprocess.Popen(["/usr/bin/time", "-f", "%U s of CPU, %M kB", *map(str, line)]) as running:
-        running.wait()
-    print(f"{data}: {time.perf_counter() - begun:.1f} s", flush=True)
+    print("{}: {:.1f} s, {:.1f} s of CPU, {:.0f} MB".format(data, *timed(*line_of(data, out), "--quiet")), flush=True)
+
+
+def fit_units(data, out, plan):
+    """Fits `data` by the units of a plan, one after the other; prints the time and memory of each stage."""
+    print("plan: {:.1f} s, {:.1f} s of CPU, {:.0f} MB".format(*timed("plan", "--out", plan, *line_of(data, out))))
+    planned = json.loads(plan.read_text())
+    for number, stage in enumerate(planned["stages"]):
+        units = [unit for unit in planned["units"] if unit["stage"] == number]
+        # The first unit of the first stage was done by `plan`.
+        units = units[1:] if number == 0 else units
+        found = [timed("step", plan, "--unit", unit["unit"]) for unit in units]
+        seconds, memory = [one[0] for one in found], [one[2] for one in found]
+        ratios = [one[2] * 2**20 / unit["memory_bytes"] for one, unit in zip(found, units)]
+        times = [one[0] / unit["seconds"] for one, unit in zip(found, units)]
+        print(
+            f"{stage}: {len(units)} units, each {min(seconds):.1f} to {max(seconds):.1f} s and up to {max(memory):.0f} MB; "
+            f"measured / foretold: time {min(times):.2f} to {max(times):.2f}, memory {min(ratios):.2f} to {max(ratios):.2f}",
+            flush=True,
+        )
+    print("merge: {:.1f} s, {:.1f} s of CPU, {:.0f} MB".format(*timed("merge", plan)), flush=True)
+
+
+def compare(one, other):
+    """Prints the files of the model `one` that differ in `other`."""
+    files = ["cells.parquet", "genes.parquet", "coupling.csv", "fit.csv", "pcs.csv", "scree.csv"]
+    files += [f"bridges/{path.name}" for path in sorted((one / "bridges").iterdir())]
+    _, differ, missing = filecmp.cmpfiles(one, other, files, shallow=False)
+    print(f"{other}: {len(files)} files, {len(differ) + len(missing)} differ: {differ + missing}", flush=True)
 
 
 def main():
@@ -61,10 +97,9 @@ def main():
     ad.concat([ad.read_h5ad(path) for path in paths]).write_h5ad(folder / "one.h5ad")
     fit(parts, folder / "of-parts")
     fit(folder / "one.h5ad", folder / "of-one")
-    files = ["cells.parquet", "genes.parquet", "coupling.csv", "fit.csv", "pcs.csv", "scree.csv"]
-    files += [f"bridges/{path.name}" for path in sorted((folder / "of-one/bridges").iterdir())]
-    _, other, missing = filecmp.cmpfiles(folder / "of-parts", folder / "of-one", files, shallow=False)
-    print(f"{len(files)} files, {len(other) + len(missing)} differ: {other + missing}")
+    fit_units(parts, folder / "of-units", folder / "plan.json")
+    compare(folder / "of-one", folder / "of-parts")
+    compare(folder / "of-one", folder / "of-units")
 
 
 main()
