@@ -17,7 +17,7 @@ usage: submit.sh [OPTIONS] COMMAND [ARGUMENTS]     as after `sbcell`: fit, evalu
   --sbatch "OPTIONS"  options of sbatch for all jobs, such as "--partition=long --account=lab"
   --sbcell PATH       the program [default: sbcell]
 
-The first job makes the plan and does the unit with the most work; the script waits for it, so run it in tmux or screen.
+The first job makes the plan and tries the largest unit of each kind; the script waits for it: use tmux or screen.
 The other units are tasks of arrays: one array for each stage of the plan, which starts when the stage before has ended.
 A task has the memory of the largest unit of its stage and three times its seconds, both as in the plan.
 A task goes back into the queue when its node dies.
