@@ -1,10 +1,10 @@
 #!/bin/sh
-# Divides a command of sbcell into a job array of Slurm. Needs sbcell and Slurm only. `submit.sh --help` tells more.
+# Divides a command of sbcell into job arrays of Slurm. Needs sbcell and Slurm only. `submit.sh --help` tells more.
 set -eu
 
 usage() {
     cat << 'END'
-Divide a command of sbcell into units, and do them as a job array of Slurm
+Divide a command of sbcell into units, and do them as job arrays of Slurm
 
 usage: submit.sh [OPTIONS] COMMAND [ARGUMENTS]     as after `sbcell`: fit, evaluate, grn, fates, transitions
        submit.sh [OPTIONS] --resume                submit the units without a result again
@@ -17,11 +17,12 @@ usage: submit.sh [OPTIONS] COMMAND [ARGUMENTS]     as after `sbcell`: fit, evalu
   --sbatch "OPTIONS"  options of sbatch for all jobs, such as "--partition=long --account=lab"
   --sbcell PATH       the program [default: sbcell]
 
-The first job makes the plan and does the unit with the most work; the script waits for it, so run it in tmux or screen.
-The other units are the tasks of one array, with the memory of the largest in the plan and three times its seconds.
+The first job makes the plan and tries the largest unit of each kind; the script waits for it: use tmux or screen.
+The other units are tasks of arrays: one array for each stage of the plan, which starts when the stage before has ended.
+A task has the memory of the largest unit of its stage and three times its seconds, both as in the plan.
 A task goes back into the queue when its node dies.
-The last job puts the results together. It starts if all units succeed, and is removed from the queue if one fails:
-read the logs, then use --resume, for example with more --memory. Run both in the same folder.
+The last job puts the results together. It starts if all units succeed. If one fails, all later jobs are removed from
+the queue: read the logs, then use --resume, for example with more --memory. Run both in the same folder.
 
 example:
   submit.sh --threads 4 evaluate data.h5ad --timepoints day
@@ -70,30 +71,24 @@ else
         $extra "$sbcell" plan --out "$plan" --threads "$threads" "$@"
 fi
 
-# The largest value of a field of the units; nothing if the plan states none.
-largest() {
-    sed -n "s/^ *\"$1\": *\([0-9][0-9]*\).*/\1/p" "$plan" | sort -n | tail -n 1
-}
-# With --resume, what the user gives comes first: the plan's was perhaps too little.
-stated="$(largest memory_bytes)"
-if [ -n "$stated" ] && { ! $resume || [ -z "$memory" ]; }; then
-    memory=$((stated / 1048576 + 50))
-fi
-stated="$(largest seconds)"
-if [ -n "$stated" ] && { ! $resume || [ -z "$minutes" ]; }; then
-    minutes=$((stated * 3 / 60 + 10))
-fi
 parts="${plan%.json}.parts"
 mkdir -p "$parts/logs"
-
-# A unit is open if its file is not there. `sbcell merge` checks the contents.
-last="$(largest unit)"
-open=''
-unit=0
-while [ "$unit" -le "${last:?$plan has no units}" ]; do
-    [ -s "$parts/$unit.json" ] || open="$open${open:+,}$unit"
-    unit=$((unit + 1))
-done
+# The units, one a line: number, stage, bytes of memory, whole seconds. The last two are `null` where the plan has none.
+units="$(sed -nE 's/^ *"(unit|stage|memory_bytes|seconds)": *([0-9]+|null).*/\2/p' "$plan" | paste -d ' ' - - - -)"
+[ -n "$units" ] || stop "$plan has no units"
+# `column K STAGE` prints a column of the units of a stage, or of all units, without `null`.
+column() { echo "$units" | awk -v k="$1" -v stage="${2:-}" '(stage == "" || $2 == stage) && $k != "null" {print $k}'; }
+largest() { column "$@" | sort -n | tail -n 1; }
+# `needs STAGE` sets the memory in MB and the time in minutes of the largest unit of a stage, or of all units.
+needs() {
+    mb="$(largest 3 "${1:-}")"
+    mb="${mb:+$((mb / 1048576 + 50))}"
+    limit="$(largest 4 "${1:-}")"
+    limit="${limit:+$((limit * 3 / 60 + 10))}"
+    # With --resume, what the user gives comes first: the plan's was perhaps too little.
+    if $resume; then mb="${memory:-$mb}" limit="${minutes:-$limit}"; fi
+    mb="${mb:-${memory:-4000}}" limit="${limit:-${minutes:-60}}"
+}
 
 # The jobs carry these texts, since some sites do not pass the environment on.
 quoted() {
@@ -104,21 +99,31 @@ of="$(quoted "$plan") --threads $threads"
 # $extra holds several words.
 # shellcheck disable=SC2086
 submit() {
-    sbatch --parsable --ntasks=1 --cpus-per-task="$threads" --mem="${memory:-4000}" --time="${minutes:-60}" \
+    sbatch --parsable --ntasks=1 --cpus-per-task="$threads" --mem="$mb" --time="$limit" \
         --requeue --open-mode=append $extra "$@" | cut -d ';' -f 1
 }
-if [ -n "$open" ]; then
-    # The plan numbers units without gaps: a range is short enough for any number of them.
-    [ "$open" != "$(seq -s , 0 "$last")" ] || open="0-$last"
-    array="$(submit --job-name=sbcell-step --array="$open%$at_once" --output="$parts/logs/%a.txt" \
+
+# The array of each stage waits for the one before; the merge waits for the last.
+set --
+for stage in $(column 2 | uniq); do
+    # A unit is open if its file is not there. `sbcell merge` checks the contents.
+    open=''
+    for unit in $(column 1 "$stage"); do
+        [ -s "$parts/$unit.json" ] || open="$open${open:+,}$unit"
+    done
+    [ -n "$open" ] || continue
+    # A range is short enough for any number of units.
+    range="${open%%,*}-${open##*,}"
+    [ "$open" != "$(seq -s , "${range%-*}" "${range#*-}")" ] || open="$range"
+    needs "$stage"
+    array="$(submit "$@" --job-name=sbcell-step --array="$open%$at_once" --output="$parts/logs/%a.txt" \
         --wrap "exec $program step $of --unit \$SLURM_ARRAY_TASK_ID")"
     [ -n "$array" ] || exit 1
-    echo "units: job $array, logs in $parts/logs"
+    echo "units $open: job $array, $mb MB and $limit min each, logs in $parts/logs"
     set -- --dependency="afterok:$array" --kill-on-invalid-dep=yes
-else
-    echo "all units have a result"
-    set --
-fi
+done
+[ $# -gt 0 ] || echo "all units have a result"
+needs
 merge="$(submit "$@" --job-name=sbcell-merge --output="$parts/logs/merge.txt" \
     --wrap "exec $program merge $of")"
 [ -n "$merge" ] || exit 1
