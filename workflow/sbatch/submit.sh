@@ -6,7 +6,7 @@ usage() {
     cat << 'END'
 Divide a command of sbcell into units, and do them as job arrays of Slurm
 
-usage: submit.sh [OPTIONS] COMMAND [ARGUMENTS]     as after `sbcell`: fit, evaluate, grn, fates, transitions
+usage: submit.sh [OPTIONS] COMMAND [ARGUMENTS]     as after `sbcell`: fit, evaluate, interpolate, grn, …
        submit.sh [OPTIONS] --resume                submit the units without a result again
 
   --plan FILE         the plan; results of units and logs are beside it [default: plan.json]
