@@ -213,6 +213,8 @@ impl Parts {
         let peak = peak_of_process();
         let Role::Planning(planning) = &self.role else { return Ok(()) };
         let done = planning.started.elapsed();
+        // The memory of reading a result counts for the next stage.
+        forget_peak();
         self.result(unit)?;
         let Role::Planning(planning) = &mut self.role else { return Ok(()) };
         let read = planning.started.elapsed().saturating_sub(done).as_secs_f64();
@@ -227,7 +229,6 @@ impl Parts {
             }
         });
         planning.tried += planning.started.elapsed().saturating_sub(begun);
-        forget_peak();
         Ok(())
     }
 
