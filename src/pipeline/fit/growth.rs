@@ -346,6 +346,18 @@ fn other_naming(table: &GrowthTable, names: &[String]) -> Option<String> {
 /// Number of ends or beginnings of names of cells that are tried.
 const MOST_ENDS: usize = 100;
 
+/// The columns of the genes of both sets, increasing, and the places of each set among them.
+pub(crate) fn columns_of(sets: &[Vec<usize>; 2]) -> (Vec<usize>, [Vec<usize>; 2]) {
+    let mut columns = sets.concat();
+    columns.sort_unstable();
+    columns.dedup();
+    let place = |set: &Vec<usize>| {
+        set.iter().map(|column| columns.partition_point(|other| other < column)).collect()
+    };
+    let places = [place(&sets[0]), place(&sets[1])];
+    (columns, places)
+}
+
 /// The growth rate of each cell per unit of the times, from the log-scale expression `matrix`
 /// (n × genes): mean z-scores of the two gene sets → births less deaths per day.
 ///

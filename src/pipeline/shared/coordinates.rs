@@ -9,7 +9,7 @@ use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;
 use crate::pipeline::fit::auto_growth::or_off;
 use crate::pipeline::fit::footprint::Footprint;
-use crate::pipeline::fit::growth::{Given, from_genes};
+use crate::pipeline::fit::growth::{Given, columns_of, from_genes};
 use crate::pipeline::fit::options::{FitOptions, Source, ValuesChoice};
 use crate::pipeline::fit::selection::{Selection, matrix_source};
 use crate::pipeline::shared::chosen_genes::chosen;
@@ -364,13 +364,7 @@ pub(in crate::pipeline) fn growth_of(
     unit: TimeUnit,
     progress: &mut dyn Progress,
 ) -> Result<Array1<f64>> {
-    let mut columns = sets.concat();
-    columns.sort_unstable();
-    columns.dedup();
-    let place = |set: &[usize]| -> Vec<usize> {
-        set.iter().map(|column| columns.partition_point(|other| other < column)).collect()
-    };
-    let places = [place(&sets[0]), place(&sets[1])];
+    let (columns, places) = columns_of(sets);
     from_genes(&scale.keep(cells, Some(&columns), progress)?, &places, unit)
 }
 

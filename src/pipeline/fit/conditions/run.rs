@@ -129,7 +129,8 @@ impl Plan {
         let listener = &mut *progress;
         let notes = [&self.notes[..], conditions.notes()].concat();
         let mut progress = Recorder::after(&notes, &mut *listener);
-        let ready = self.ready(running, &mut progress)?;
+        // The courses of conditions are not divided, and neither are their coordinates.
+        let ready = self.ready(running, &mut Whole(&mut progress))?;
         let units = self.common_units(&ready, &mut progress)?;
         let hash = hash_of(
             &plan_hash(&ready.hashed.sha256, &self.options)?,

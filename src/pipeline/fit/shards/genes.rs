@@ -7,7 +7,7 @@ use crate::data::Matrix;
 use crate::error::{Error, Result};
 use crate::linalg::Csr;
 use crate::pipeline::fit::auto_growth::or_off;
-use crate::pipeline::fit::growth::{Given, from_genes};
+use crate::pipeline::fit::growth::{Given, columns_of, from_genes};
 use crate::pipeline::fit::shards::stages::growth_genes;
 use crate::pipeline::fit::shards::{Work, cycled};
 use crate::pipeline::shared::chosen_genes::{Choice, known_choice, say_variable};
@@ -183,18 +183,6 @@ impl Summed for Genes<'_> {
         };
         Ok(OfAll { columns, growth })
     }
-}
-
-/// The columns of the genes of both sets, increasing, and the places of each set among them.
-fn columns_of(sets: &[Vec<usize>; 2]) -> (Vec<usize>, [Vec<usize>; 2]) {
-    let mut columns = sets.concat();
-    columns.sort_unstable();
-    columns.dedup();
-    let place = |set: &Vec<usize>| {
-        set.iter().map(|column| columns.partition_point(|other| other < column)).collect()
-    };
-    let places = [place(&sets[0]), place(&sets[1])];
-    (columns, places)
 }
 
 /// The values of some genes in some cells.
