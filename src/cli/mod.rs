@@ -336,8 +336,10 @@ fn matches_of(program: clap::Command, arguments: &[String]) -> Result<ArgMatches
     let line = std::iter::once("sbcell").chain(arguments.iter().map(String::as_str));
     program.try_get_matches_from(line).map_err(|error| {
         let text = error.render().to_string();
-        let problem = text.lines().next().unwrap_or_default();
-        problem.strip_prefix("error: ").unwrap_or(problem).to_string()
+        // The names of missing arguments are on lines of their own.
+        let lines = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+        let problem = lines.collect::<Vec<_>>().join(" ");
+        problem.strip_prefix("error: ").unwrap_or(&problem).to_string()
     })
 }
 

@@ -130,7 +130,10 @@ pub(crate) fn plan(args: PlanArgs, common: &Common, terminal: &mut Terminal) -> 
         command.push("--spreadsheet-safe".into());
     }
     let (_, matches) = parsed(&command)?;
-    let bare = WorkPlan::new(command, inputs(&matches, terminal)?);
+    let files = input_paths(&matches);
+    refuse_own(&out, &files, &matches)?;
+    let inputs = files.iter().map(|path| PlannedInput::of(path, terminal));
+    let bare = WorkPlan::new(command, inputs.collect::<Result<_>>()?);
     let plan = divided(bare, &out, !no_trial, terminal)?;
     plan.write(&out)?;
     terminal.record("units", &plan.units);
@@ -162,7 +165,11 @@ fn divided(plan: WorkPlan, out: &Path, trial: bool, terminal: &mut Terminal) -> 
     let (divisions, trials) = announced.take();
     if let Err(error) = tried {
         // A trial of later stages has some cells of the course alone, which may be too few.
-        if terminal.is_stopped() || divisions.len() < 2 || trials.is_empty() {
+        let is_last = matches!(
+            error,
+            Error::Memory { .. } | Error::NotFinite { .. } | Error::Io { .. } | Error::Cancelled
+        );
+        if terminal.is_stopped() || divisions.len() < 2 || trials.len() < 2 || is_last {
             return Err(error);
         }
         let text =
@@ -197,8 +204,9 @@ pub(crate) fn step(args: StepArgs, common: &Common, terminal: &mut Terminal) -> 
         return Ok(Outcome::Done);
     }
     check_memory(planned)?;
-    plan.look_at_inputs(terminal)?;
     divisible(&plan.command)?;
+    plan.check_paths(&input_paths(&parsed(&plan.command)?.1))?;
+    plan.look_at_inputs(terminal)?;
     let before = plan.units.iter().filter(|unit| unit.stage < planned.stage).count();
     let which = format!("of {before} units of earlier stages");
     refuse_open(&done.missing_before(planned.stage), &which, &path)?;
@@ -218,10 +226,11 @@ pub(crate) fn merge(args: MergeArgs, common: &Common, terminal: &mut Terminal) -
     let MergeArgs { plan: path } = args;
     no_seed(common)?;
     let plan = WorkPlan::read(&path)?;
+    divisible(&plan.command)?;
+    plan.check_paths(&input_paths(&parsed(&plan.command)?.1))?;
     plan.check_inputs(terminal)?;
     let parts = Parts::merging(plan.clone(), &path);
     refuse_open(&parts.open(), &format!("of {} units", plan.units.len()), &path)?;
-    divisible(&plan.command)?;
     let mut command = plan.command;
     if common.overwrite {
         command.push("--overwrite".into());
@@ -320,16 +329,18 @@ fn needs(plan: &WorkPlan) -> Option<String> {
     let most = |values: Vec<f64>| values.into_iter().reduce(f64::max);
     let seconds: Vec<f64> = plan.units.iter().filter_map(|unit| unit.seconds).collect();
     let all: f64 = seconds.iter().sum();
+    let is_complete = seconds.len() == plan.units.len();
     let memory = plan.units.iter().filter_map(|unit| unit.memory_bytes.map(|bytes| bytes as f64));
     let memory =
         most(memory.collect()).map(|bytes| format!(" and {} of memory", bytes_in_words(bytes)));
     let threads = if threads == 1 { "1 thread".into() } else { format!("{threads} threads") };
-    Some(format!(
-        "a unit needs up to {}{}; all units together {} with {threads}",
-        duration(most(seconds)?),
-        memory.unwrap_or_default(),
-        duration(all)
-    ))
+    let (which, all) = if is_complete {
+        ("a unit needs", format!("; all units together {} with {threads}", duration(all)))
+    } else {
+        ("units that could be tried need", format!(" with {threads}; the others are not known"))
+    };
+    let most = duration(most(seconds)?);
+    Some(format!("{which} up to {most}{}{all}", memory.unwrap_or_default()))
 }
 
 /// Refuses a unit that needs more memory than there is.
@@ -351,13 +362,29 @@ fn check_memory(unit: &Unit) -> Result<()> {
     }
 }
 
-/// The files that the command reads, with their hashes. Of a model it is the header, which has the hashes of the rest.
-fn inputs(matches: &ArgMatches, terminal: &mut Terminal) -> Result<Vec<PlannedInput>> {
-    let Some(called) = Called::of(matches) else { return Ok(Vec::new()) };
+/// The files that the command reads. Of a model it is the header, which has the hashes of the rest.
+fn input_paths(matches: &ArgMatches) -> BTreeSet<PathBuf> {
+    let Some(called) = Called::of(matches) else { return BTreeSet::new() };
     let header = called.model().map(|model| model.join("model.json"));
     let named = called.named_inputs().into_iter().chain(called.data_parts()).chain(header);
-    let files: BTreeSet<PathBuf> = named.filter(|path| path.is_file()).collect();
-    files.iter().map(|path| PlannedInput::of(path, terminal)).collect()
+    named.filter(|path| path.is_file()).collect()
+}
+
+/// Refuses a plan in the place of a file that the command reads or writes.
+///
+/// # Errors
+/// [`Error::Parameter`].
+fn refuse_own(out: &Path, inputs: &BTreeSet<PathBuf>, matches: &ArgMatches) -> Result<()> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let name = out.file_name().map(|name| name.to_string_lossy().into_owned());
+    let is_output = Called::of(matches).is_some_and(|called| {
+        called.output_names().into_iter().any(|(_, written)| Some(written) == name)
+    });
+    if is_output || inputs.iter().any(|input| real(input) == real(out)) {
+        let must = "another file than those that the planned command reads and writes";
+        return Err(Error::Parameter { name: "out", must, got: shown(out) });
+    }
+    Ok(())
 }
 
 /// Runs a command that stops at its division, in a folder of its own for outputs. Its notes are left to `merge`.

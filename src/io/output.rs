@@ -205,10 +205,10 @@ fn is_reserved(name: &str) -> bool {
 /// Whether `folder` contains a finished or unfinished model.
 fn has_model(folder: &Path) -> bool {
     let ours = |run: RunRecord| run.command == "fit";
-    // The plan of a divided command has the same name as that of an unfinished fit.
-    let plan = folder.join(PLAN);
+    // The plan of a divided command has the same name as that of an unfinished fit, which is in `OUT.partial`.
+    let is_partial = folder.extension().is_some_and(|end| end == "partial");
     folder.join(HEADER).is_file()
-        || plan.is_file() && !WorkPlan::is_at(&plan)
+        || is_partial && folder.join(PLAN).is_file()
         || read_json(&folder.join("run.json")).is_ok_and(ours)
 }
 

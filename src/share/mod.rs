@@ -144,6 +144,14 @@ pub trait Sharing: std::fmt::Debug + Send {
     /// Those of reading.
     fn kept(&mut self, what: &str, part: usize) -> Result<String>;
 
+    /// Hears that the rest of the command is not divided.
+    ///
+    /// # Errors
+    /// That of a receiver that wants parts.
+    fn undivided(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// The SHA-256 of the file at `path` in hexadecimal, if it was computed or checked before.
     fn known_sha256(&self, _path: &std::path::Path) -> Option<String> {
         None
@@ -173,6 +181,14 @@ type Compute<'c, T> = dyn FnMut(Range<usize>, &mut dyn Progress) -> Result<Vec<T
 /// Those of the receiver.
 pub(crate) fn announce(divisions: &[Division], progress: &mut dyn Progress) -> Result<()> {
     progress.sharing().map_or(Ok(()), |sharing| sharing.announced(divisions))
+}
+
+/// Tells a receiver that wants parts that there are none, before the work begins.
+///
+/// # Errors
+/// That of the receiver.
+pub(crate) fn undivided(progress: &mut dyn Progress) -> Result<()> {
+    progress.sharing().map_or(Ok(()), Sharing::undivided)
 }
 
 /// The results of all parts of `division`, in order. `compute` returns those of a range of parts. Where parts are

@@ -148,6 +148,57 @@ fn wrong_units_changed_plans_and_changed_files_have_an_error_each() {
 }
 
 #[test]
+fn a_plan_keeps_inputs_files_of_others_and_finished_results() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let data = fs::read(sandbox.path("data.h5ad")).unwrap();
+    let fit = "fit data.h5ad --timepoints time --obs-filter time<=24 --n-pcs 2 --solver gaussian --no-validation";
+    let input = fails(&sandbox, &format!("plan --overwrite --out data.h5ad {fit}"), 2);
+    assert!(input.contains("another file"), "{input}");
+    assert_eq!(fs::read(sandbox.path("data.h5ad")).unwrap(), data);
+    // A file of somebody else where a result would be.
+    fs::create_dir(sandbox.path("own.parts")).unwrap();
+    fs::write(sandbox.path("own.parts/0.json"), "[1, 2]").unwrap();
+    sandbox.done(&format!("plan --no-trial --out own.json {fit}"));
+    let foreign = fails(&sandbox, "step own.json --unit 0", 3);
+    assert!(foreign.contains("no result of a unit"), "{foreign}");
+    assert_eq!(sandbox.text("own.parts/0.json"), "[1, 2]");
+    // The number of a unit is part of what is checked.
+    sandbox.done(&format!("plan {fit}"));
+    sandbox.done("step plan.json --unit 1");
+    let other = sandbox.text("plan.parts/1.json").replace("\"unit\": 1", "\"unit\": 2");
+    fs::write(sandbox.path("plan.parts/2.json"), other).unwrap();
+    let copied = fails(&sandbox, "merge plan.json", 3);
+    assert!(copied.contains("damaged") && copied.contains("do unit 2 again"), "{copied}");
+    // A plan that was cut short is made again.
+    fs::write(sandbox.path("plan.json"), "{").unwrap();
+    sandbox.done(&format!("plan --overwrite {fit}"));
+}
+
+#[test]
+fn a_course_with_another_file_than_the_plan_is_refused() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("course")).unwrap();
+    fs::copy(sample("semrau2017_mesc_ra"), sandbox.path("course/a.h5ad")).unwrap();
+    let fit = "fit course --timepoints time --obs-filter time<=24 --n-pcs 2 --solver gaussian --no-validation";
+    sandbox.done(&format!("plan {fit}"));
+    fs::copy(sample("semrau2017_mesc_ra"), sandbox.path("course/b.h5ad")).unwrap();
+    for line in ["step plan.json --unit 1", "merge plan.json"] {
+        let added = fails(&sandbox, line, 3);
+        assert!(added.contains("b.h5ad") && added.contains("is new"), "{added}");
+    }
+}
+
+#[test]
+fn work_that_is_not_divided_is_refused_before_it_is_done() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let line = "plan fit data.h5ad --timepoints time --solver sf2m --max-iterations 100000000";
+    let refused = fails(&sandbox, line, 2);
+    assert!(refused.contains("solvers of whole courses"), "{refused}");
+    let missing = fails(&sandbox, "plan evaluate", 2);
+    assert!(missing.contains("not provided: <DATA.h5ad>"), "{missing}");
+}
+
+#[test]
 fn fates_and_transitions_of_units_are_those_of_one_machine() {
     let sample = sample("semrau2017_mesc_ra");
     let groups = sample.with_file_name("semrau2017_groups.csv");

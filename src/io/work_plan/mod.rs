@@ -4,6 +4,7 @@ mod parts;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -226,9 +227,11 @@ impl WorkPlan {
         let plan: Self = read_json(path)?;
         let problem = if plan.format != Self::FORMAT || plan.sbcell != env!("CARGO_PKG_VERSION") {
             format!(
-                "the plan was made by sbcell {}, this is {}",
+                "the plan was made by sbcell {} in format {}, this is {} with format {}",
                 plan.sbcell,
-                env!("CARGO_PKG_VERSION")
+                plan.format,
+                env!("CARGO_PKG_VERSION"),
+                Self::FORMAT
             )
         } else if plan.is_whole()? {
             return Ok(plan);
@@ -244,6 +247,19 @@ impl WorkPlan {
     /// [`Error::Unreadable`] for a file that changed; those of reading; [`Error::Cancelled`].
     pub fn check_inputs(&self, progress: &mut dyn Progress) -> Result<()> {
         self.inputs.iter().try_for_each(|input| input.check(progress))
+    }
+
+    /// Checks that the command still reads the files `paths`, such as those of a folder.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] with the first file that is new or gone.
+    pub fn check_paths(&self, paths: &BTreeSet<PathBuf>) -> Result<()> {
+        let planned: BTreeSet<PathBuf> =
+            self.inputs.iter().map(|input| input.path.clone()).collect();
+        let Some(path) = planned.symmetric_difference(paths).next() else { return Ok(()) };
+        let what = if planned.contains(path) { "is no longer there" } else { "is new" };
+        let problem = format!("the file {what}: the command would read other files than the plan");
+        Err(unreadable(path, problem, "restore the files of the plan, or make the plan again"))
     }
 
     /// As [`WorkPlan::check_inputs`], without reading files whose size and time of the last change are those of the

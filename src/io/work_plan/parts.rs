@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::io::file;
-use crate::io::run::{read_json, write_json};
+use crate::io::run::{read_json_of, write_json};
 use crate::io::work_plan::{Unit, WorkPlan, unreadable};
 use crate::platform::memory::{forget_peak, peak_of_process};
 use crate::share::{Division, Duty, Sharing};
@@ -21,10 +21,26 @@ struct PartFile {
     plan: String,
     /// Place among the units.
     unit: usize,
-    /// SHA-256 of `result`.
+    /// SHA-256 of the lines `plan` and `unit`, then `result`.
     sha256: String,
     /// The result as JSON.
     result: String,
+}
+
+impl PartFile {
+    /// The result of unit `unit` of the plan with the hash `plan`.
+    fn new(plan: String, unit: usize, result: String) -> Self {
+        let mut part = Self { plan, unit, sha256: String::new(), result };
+        part.sha256 = part.own_sha256();
+        part
+    }
+
+    fn own_sha256(&self) -> String {
+        let mut all = Sha256::new();
+        all.update(format!("{}\n{}\n", self.plan, self.unit));
+        all.update(self.result.as_bytes());
+        file::hex(&all.finalize())
+    }
 }
 
 /// Memory and time of a part that was tried while the plan was made. See [`WorkPlan::with_estimates`].
@@ -183,15 +199,21 @@ impl Parts {
             got: format!("{unit} of {} units", self.plan.units.len()),
         })?;
         let path = self.folder.join(&planned.output);
-        let part: PartFile = read_json(&path)?;
+        let again = format!("do unit {unit} again with `sbcell step`");
+        let part: PartFile = read_json_of(&path, u64::MAX).map_err(|error| match error {
+            Error::Unreadable { path, problem, way_out: None } => {
+                unreadable(&path, problem, &again)
+            }
+            other => other,
+        })?;
         let problem = if part.plan != self.plan.sha256 || part.unit != unit {
             "the file belongs to another plan or unit"
-        } else if file::hex(&Sha256::digest(part.result.as_bytes())) != part.sha256 {
+        } else if part.own_sha256() != part.sha256 {
             "the file is damaged"
         } else {
             return Ok(part.result);
         };
-        Err(unreadable(&path, problem.into(), "remove it and do the unit again"))
+        Err(unreadable(&path, problem.into(), &again))
     }
 
     /// The number of the stage of the division `what`.
@@ -208,14 +230,16 @@ impl Parts {
     }
 
     /// Notes the time and memory of the part that was just kept, and the time to read its stage.
-    fn measured(&mut self, stage: usize, unit: usize) -> Result<()> {
+    fn measured(&mut self, stage: usize, path: &Path) -> Result<()> {
         let n = self.plan.units_of(stage).len();
         let peak = peak_of_process();
         let Role::Planning(planning) = &self.role else { return Ok(()) };
         let done = planning.started.elapsed();
         // The memory of reading a result counts for the next stage.
         forget_peak();
-        self.result(unit)?;
+        let part: PartFile = read_json_of(path, u64::MAX)?;
+        let _as_others_do = part.own_sha256();
+        drop(part);
         let Role::Planning(planning) = &mut self.role else { return Ok(()) };
         let read = planning.started.elapsed().saturating_sub(done).as_secs_f64();
         planning.reading.resize(stage + 1, 0.0);
@@ -310,20 +334,22 @@ impl Sharing for Parts {
     fn keep(&mut self, what: &str, part: usize, text: String) -> Result<()> {
         let (stage, unit) = (self.stage(what)?, self.unit(what, part)?);
         let path = self.plan.units.get(unit).map(|unit| self.folder.join(&unit.output));
-        let Some(path) = path else { return Err(Error::Cancelled) };
-        let sha256 = file::hex(&Sha256::digest(text.as_bytes()));
-        let file = PartFile { plan: self.plan.sha256.clone(), unit, sha256, result: text };
-        write_json(&path, &file)?;
-        drop(file);
+        let Some(mut path) = path else { return Err(Error::Cancelled) };
+        // A later part of a plan that is made was computed from some parts of the earlier stages alone.
+        let is_trial = stage > 0 && matches!(self.role, Role::Planning(_));
+        if is_trial {
+            path.set_file_name(format!("trial-{}.json", std::process::id()));
+        }
+        refuse_foreign(&path)?;
+        write_json(&path, &PartFile::new(self.plan.sha256.clone(), unit, text))?;
         if matches!(self.role, Role::Planning(_)) {
-            self.measured(stage, unit)?;
-            // A later part of a plan that is made was computed from some parts of the earlier stages alone.
-            if stage > 0 {
-                std::fs::remove_file(&path).map_err(|source| {
-                    let action = "remove the trial result";
-                    Error::Io { action, path, source }
-                })?;
-            }
+            self.measured(stage, &path)?;
+        }
+        if is_trial {
+            std::fs::remove_file(&path).map_err(|source| {
+                let action = "remove the trial result";
+                Error::Io { action, path, source }
+            })?;
         }
         Ok(())
     }
@@ -332,8 +358,35 @@ impl Sharing for Parts {
         self.result(self.unit(what, part)?)
     }
 
+    fn undivided(&mut self) -> Result<()> {
+        if !matches!(self.role, Role::Planning(_)) || !self.plan.stages.is_empty() {
+            return Ok(());
+        }
+        let must = "one that can be divided with these flags (not: conditions, couplings of bridges, solvers of \
+                    whole courses)";
+        Err(Error::Parameter { name: "command", must, got: self.plan.command.join(" ") })
+    }
+
     fn known_sha256(&self, path: &Path) -> Option<String> {
         let input = self.plan.inputs.iter().find(|input| input.path == path);
         input.map(|input| input.sha256.clone())
     }
+}
+
+/// Refuses to replace a file that is no result of a unit.
+///
+/// # Errors
+/// [`Error::Unreadable`].
+fn refuse_foreign(path: &Path) -> Result<()> {
+    use std::io::Read;
+    const BEGIN: &str = "{\n  \"plan\"";
+    let Ok(file) = std::fs::File::open(path) else { return Ok(()) };
+    let mut begin = String::new();
+    // A result that was cut short may be replaced.
+    let is_text = file.take(BEGIN.len() as u64).read_to_string(&mut begin).is_ok();
+    if is_text && BEGIN.starts_with(&begin) {
+        return Ok(());
+    }
+    let problem = "the file is no result of a unit, and would be replaced".to_string();
+    Err(unreadable(path, problem, "move it, or give the plan another name by the parameter `out`"))
 }

@@ -18,6 +18,7 @@ use crate::pipeline::shared::notes::{self, Passed};
 use crate::pipeline::shared::resampling::{Along, Resampling};
 use crate::progress::Progress;
 use crate::rng::Seed;
+use crate::share;
 
 /// Fate probabilities of cells, and their means by time. See [`fates`] for an example.
 #[derive(Debug, Clone, PartialEq)]
@@ -166,6 +167,7 @@ pub(in crate::pipeline) fn of_course(
         let ends = Ends { course, groups, terminals, bootstrap, seed: Seed(options.seed) };
         ends.follow(progress)?
     } else {
+        share::undivided(progress)?;
         along_chain(course, terminals, batches.as_deref(), &resampling, progress)?
     };
     let last = followed.fates.tables.len() - 1;

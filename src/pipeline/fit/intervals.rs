@@ -52,6 +52,7 @@ pub(super) fn intervals(
             Ok(all)
         }
         Solvers::Joint(solver) => {
+            share::undivided(progress)?;
             let kept: Vec<Interval> = (0..task.n_intervals())
                 .map_while(|k| job.kept(k, progress).transpose())
                 .collect::<Result<_>>()?;

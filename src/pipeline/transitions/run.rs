@@ -160,6 +160,7 @@ impl Job<'_> {
     /// couplings.
     fn all(&self, pairs: &[[usize; 2]], progress: &mut dyn Progress) -> Result<Vec<OfPair>> {
         if !self.course.is_straight() {
+            share::undivided(progress)?;
             return pairs.iter().map(|&pair| self.of_pair(pair, progress)).collect();
         }
         let times = self.course.times();

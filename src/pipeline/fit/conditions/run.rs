@@ -34,7 +34,7 @@ use crate::pipeline::fit::units::Units;
 use crate::pipeline::fit::write::{header, plan_hash};
 use crate::pipeline::shared::recorder::{Recorder, Within};
 use crate::progress::{self, Event, Progress};
-use crate::share::Whole;
+use crate::share::{self, Whole};
 
 /// The result of [`Plan::run_conditions`]. The models are in the folders inside of [`ConditionSummary::out`].
 #[derive(Debug)]
@@ -124,6 +124,7 @@ impl Plan {
         running: Running,
         progress: &mut dyn Progress,
     ) -> Result<ConditionSummary> {
+        share::undivided(progress)?;
         check_conditions_output(out)?;
         let lock = Arc::new(FolderLock::take(out)?);
         let listener = &mut *progress;

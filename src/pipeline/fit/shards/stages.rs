@@ -31,8 +31,8 @@ impl Stages {
             let cells = (0..shards.n()).map(|k| shards.cells(k));
             let name =
                 |cells: std::ops::Range<usize>| format!("cells {}–{}", cells.start + 1, cells.end);
-            let work = cells.clone().map(|cells| cells.len() as f64).collect();
-            Division { work, ..Division::even(what, cells.map(name).collect()) }
+            // The last shard has fewer cells, but a matrix of its genes as large as that of the others.
+            Division::even(what, cells.map(name).collect())
         };
         let selects = options.genes.is_none() && options.n_top_genes < n_genes;
         let genes = (selects || growth_genes(growth).is_some())
