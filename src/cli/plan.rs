@@ -308,7 +308,8 @@ fn units_in_words(plan: &WorkPlan) -> String {
     let n = plan.units.len();
     if let [what] = plan.stages.as_slice() {
         let parts: Vec<&str> = plan.units.iter().map(|unit| unit.part.as_str()).collect();
-        return format!("{n} units ({what}): {}", parts.join(", "));
+        let units = if n == 1 { "unit" } else { "units" };
+        return format!("{n} {units} ({what}): {}", parts.join(", "));
     }
     let counted = |(stage, what): (usize, &String)| match plan
         .units
@@ -392,11 +393,10 @@ fn refuse_own(out: &Path, inputs: &BTreeSet<PathBuf>, matches: &ArgMatches) -> R
 /// # Errors
 /// Those of the command before the division, and of a unit; [`Error::Cancelled`] if the user stopped it.
 fn stopped(command: &[String], parts: Parts, terminal: &mut Terminal) -> Result<()> {
-    let scratch = tempfile::tempdir().map_err(|source| Error::Io {
-        action: "create",
-        path: std::env::temp_dir(),
-        source,
-    })?;
+    let scratch = tempfile::Builder::new()
+        .prefix("sbcell-plan-")
+        .tempdir()
+        .map_err(|source| Error::Io { action: "create", path: std::env::temp_dir(), source })?;
     let (_, matches) = parsed(command)?;
     let file = Called::of(&matches).map_or_else(Default::default, |called| {
         let names = called.output_names();

@@ -200,6 +200,9 @@ impl Parts {
         })?;
         let path = self.folder.join(&planned.output);
         let again = format!("do unit {unit} again with `sbcell step`");
+        if path.exists() && !path.is_file() {
+            return Err(unreadable(&path, "it is no file".into(), "remove it"));
+        }
         let part: PartFile = read_json_of(&path, u64::MAX).map_err(|error| match error {
             Error::Unreadable { path, problem, way_out: None } => {
                 unreadable(&path, problem, &again)

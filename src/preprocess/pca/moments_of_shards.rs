@@ -80,6 +80,11 @@ impl Moments {
         Ok(Self { n_cells: x.n_cells(), mean, square, gram })
     }
 
+    /// Number of genes.
+    pub(crate) fn n_genes(&self) -> usize {
+        self.mean.len()
+    }
+
     /// Adds the moments of further cells, of the same genes.
     pub(crate) fn join(&mut self, other: &Self) {
         let [n, m] = [self.n_cells, other.n_cells].map(|n| n as f64);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Matrix;
 use crate::error::{Error, Result};
-use crate::pipeline::fit::shards::Work;
+use crate::pipeline::fit::shards::{Work, unfit};
 use crate::pipeline::shared::counted::Scaled;
 use crate::preprocess::{Moments, Pca, PcaSolver, Scree};
 use crate::progress::Progress;
@@ -80,6 +80,9 @@ impl<'w> Components<'w> {
         let [parts, whole] = &self.work.stages.components;
         let learnt = share::summed(self, [parts, whole], progress)?;
         self.moments = None;
+        if learnt.mean.0.len() != n_used {
+            return Err(unfit("components of other genes"));
+        }
         learnt.components()
     }
 
@@ -119,6 +122,9 @@ impl Summed for Components<'_> {
 
     fn add(&mut self, _k: usize, part: Moments) -> Result<()> {
         match &mut self.moments {
+            Some(all) if all.n_genes() != part.n_genes() => {
+                return Err(unfit("moments of other genes"));
+            }
             Some(all) => all.join(&part),
             none => *none = Some(part),
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::pipeline::fit::shards::components::Components;
-use crate::pipeline::fit::shards::cycled;
+use crate::pipeline::fit::shards::{cycled, unfit};
 use crate::pipeline::shared::halves::Halves;
 use crate::preprocess::Pca;
 use crate::progress::Progress;
@@ -58,6 +58,13 @@ pub(super) fn coordinates(
         range.map(one).collect()
     })?;
     let (n_cells, n_pcs) = (work.shards.rows.len(), pca.n_pcs());
+    let is_trial = found.len() < work.shards.n();
+    let fits =
+        |(k, shard): (usize, &OfShard)| shard.points.0.len() == work.shards.cells(k).len() * n_pcs;
+    if !found.iter().enumerate().all(fits) {
+        return Err(unfit("coordinates of other cells"));
+    }
+    let filled = |numbers: Vec<f64>, n: usize| if is_trial { cycled(numbers, n) } else { numbers };
     let table = |numbers: Vec<f64>, n: usize| {
         let (expected, got) = (n * n_pcs, numbers.len());
         Array2::from_shape_vec((n, n_pcs), numbers).map_err(|_| Error::Shape {
@@ -75,14 +82,14 @@ pub(super) fn coordinates(
             all.extend(part.0);
         }
     }
-    let points = table(cycled(points, n_cells * n_pcs), n_cells)?;
+    let points = table(filled(points, n_cells * n_pcs), n_cells)?;
     let [first, second, depth] = parts;
     let n = halved.len();
     let halves = if depth.is_empty() {
         None
     } else {
-        let points = [table(cycled(first, n * n_pcs), n)?, table(cycled(second, n * n_pcs), n)?];
-        Some(Halves { rows: halved.to_vec(), points, depth: Array1::from(cycled(depth, n)) })
+        let points = [table(filled(first, n * n_pcs), n)?, table(filled(second, n * n_pcs), n)?];
+        Some(Halves { rows: halved.to_vec(), points, depth: Array1::from(filled(depth, n)) })
     };
     Ok(Placed { points, halves })
 }

@@ -9,7 +9,7 @@ use crate::linalg::Csr;
 use crate::pipeline::fit::auto_growth::or_off;
 use crate::pipeline::fit::growth::{Given, columns_of, from_genes};
 use crate::pipeline::fit::shards::stages::growth_genes;
-use crate::pipeline::fit::shards::{Work, cycled};
+use crate::pipeline::fit::shards::{Work, cycled, unfit};
 use crate::pipeline::shared::chosen_genes::{Choice, known_choice, say_variable};
 use crate::pipeline::shared::counted::{Counted, Scaled};
 use crate::preprocess::{GeneSelector, GeneSums, overflow};
@@ -87,6 +87,18 @@ impl<'w> Genes<'w> {
         progress: &mut dyn Progress,
     ) -> Result<Chosen> {
         let OfAll { columns, growth } = share::summed(self, divisions, progress)?;
+        let n_cells = self.work.shards.rows.len();
+        if growth.as_ref().is_some_and(|rates| rates.0.len() != n_cells) {
+            return Err(unfit("growth of other cells"));
+        }
+        let n_genes = self.work.genes.len();
+        let is_wrong = |columns: &Vec<usize>| {
+            columns.iter().any(|column| *column >= n_genes)
+                || columns.windows(2).any(|pair| pair[1] <= pair[0])
+        };
+        if columns.as_ref().is_some_and(is_wrong) {
+            return Err(unfit("genes that the matrix does not have"));
+        }
         Ok(Chosen { columns, growth: growth.map(|rates| rates.0.into()) })
     }
 
@@ -157,6 +169,9 @@ impl Summed for Genes<'_> {
         }
         let below = part.growth.map(Values::matrix).transpose()?;
         self.growth = match (self.growth.take(), below) {
+            (Some(all), Some(below)) if all.n_genes() != below.n_genes() => {
+                return Err(unfit("growth of other genes"));
+            }
             (Some(mut all), Some(below)) => {
                 all.append(below);
                 Some(all)

@@ -223,6 +223,10 @@ impl Work<'_> {
             };
             range.map(survey).collect()
         })?;
+        let is_whole = |(k, part): (usize, &Survey)| part.depths.0.len() == shards.cells(k).len();
+        if !found.iter().enumerate().all(is_whole) {
+            return Err(unfit("values of other cells"));
+        }
         let joined = found.into_iter().reduce(|mut all, next| {
             all.join(next);
             all
@@ -280,6 +284,11 @@ pub(super) fn footprint(
         by_shards: Some(running.held_bytes()),
         ..Footprint::of_embedding(selection, cells_of_file, 0.0)
     }
+}
+
+/// The error for a result that has not the size of its part.
+fn unfit(why: &str) -> Error {
+    Error::Numerical { what: "reading a part of a computation", why: why.to_string() }
 }
 
 /// `numbers`, repeated until there are `n`. Where some shards are tried before others are computed, their cells stand

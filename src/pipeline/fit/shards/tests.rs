@@ -217,15 +217,7 @@ fn stages_of_many_processes_give_the_bytes_and_notes_of_one() {
     let n_intervals = plan.selection.axis.levels.len() - 1;
     assert_eq!(stages[6].parts.len(), n_intervals);
     assert_eq!(stages[0].parts[1], "cells 601–1200");
-    let mut kept = Kept { stages: stages.clone(), ..Kept::default() };
-    for (stage, division) in stages.iter().take(6).enumerate() {
-        for part in (0..division.parts.len()).rev() {
-            kept.own = Some((stage, part));
-            let stopped = by_shards(&plan, Running::default(), 600, &mut kept);
-            assert!(matches!(stopped, Err(Error::Cancelled)));
-        }
-    }
-    (kept.own, kept.notes) = (None, Vec::new());
+    let mut kept = done_by_parts(&plan, &stages);
     // The sums that were added need not be there any more.
     kept.results.retain(|(what, _), _| what != "moments of shards" && what != "genes of shards");
     let merged = by_shards(&plan, Running::default(), 600, &mut kept).unwrap();
@@ -233,6 +225,44 @@ fn stages_of_many_processes_give_the_bytes_and_notes_of_one() {
     assert_eq!(merged, by_shards(&plan, Running::default(), 600, &mut one).unwrap());
     assert!(one.0.len() > 3);
     assert_eq!(kept.notes, one.0);
+}
+
+/// The results of all parts of the first six `stages`, each by a process of its own, in reverse order in a stage.
+fn done_by_parts(plan: &Plan, stages: &[Division]) -> Kept {
+    let mut kept = Kept { stages: stages.to_vec(), ..Kept::default() };
+    for (stage, division) in stages.iter().take(6).enumerate() {
+        for part in (0..division.parts.len()).rev() {
+            kept.own = Some((stage, part));
+            let stopped = by_shards(plan, Running::default(), 600, &mut kept);
+            assert!(matches!(stopped, Err(Error::Cancelled)));
+        }
+    }
+    (kept.own, kept.notes) = (None, Vec::new());
+    kept
+}
+
+#[test]
+fn results_of_another_size_are_an_error() {
+    let (plan, _folder) = plan(options());
+    let mut tried = Kept { tries: true, ..Kept::default() };
+    by_shards(&plan, Running::default(), 600, &mut tried).unwrap();
+    let mut kept = done_by_parts(&plan, &tried.stages);
+    let good = kept.results.clone();
+    assert!(by_shards(&plan, Running::default(), 600, &mut kept).is_ok());
+    // The last shard has fewer cells than the first.
+    for what in ["values of shards", "coordinates of shards"] {
+        kept.results = good.clone();
+        let first = good[&(what.to_string(), 0)].clone();
+        kept.results.insert((what.to_string(), 2), first);
+        let found = by_shards(&plan, Running::default(), 600, &mut kept);
+        assert!(matches!(found, Err(Error::Numerical { .. })), "{what}");
+    }
+    kept.results = good.clone();
+    let chosen = ("selection of genes".to_string(), 0);
+    let text = good[&chosen].replace("\"columns\":[", "\"columns\":[119,118,");
+    kept.results.insert(chosen, text);
+    let found = by_shards(&plan, Running::default(), 600, &mut kept);
+    assert!(matches!(found, Err(Error::Numerical { .. })));
 }
 
 /// Hears notes, and computes everything.
