@@ -248,8 +248,16 @@ mod tests {
         // Another plan may take its place, and results may lie beside it.
         OutputRule::default().check(&at(PLAN)).unwrap();
         OutputRule::default().check(&at("fit.csv")).unwrap();
-        fs::write(at(PLAN), "{}").unwrap();
-        let refused = OutputRule::default().check(&at("fit.csv"));
+        // One that was cut short may be replaced if the user says so.
+        fs::write(at(PLAN), "{").unwrap();
+        OutputRule::default().check(&at("fit.csv")).unwrap();
+        let refused = OutputRule::default().check(&at(PLAN));
+        assert!(refused.is_err() && !matches!(refused, Err(Error::OutputInModel { .. })));
+        // The folder of an unfinished fit has such a file from the beginning.
+        let partial = at("out.partial");
+        fs::create_dir(&partial).unwrap();
+        fs::write(partial.join(PLAN), "{}").unwrap();
+        let refused = OutputRule::default().check(&partial.join("fit.csv"));
         assert!(matches!(refused, Err(Error::OutputInModel { .. })));
     }
 }
